@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: ISC */
+/* answer: what the gate says itself, in the form that the client asks for.
+ * Whatever of it came from the client is escaped and cut. */
+#include "answer.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define FIELDS_MAX 12u
+
+/* The most that is shown, in bytes before they are escaped. */
+#define METHOD_SHOWN 64u
+#define TARGET_SHOWN 256u
+#define LOCATION_SHOWN 256u
+#define ID_SHOWN 128u
+#define ESCAPED(n) (6u * (n) + 4u) /* \u00XX, &quot; and "..." */
+#define MARKUP_MAX 2048u	   /* what is there whatever the facts */
+#define BODY_MAX                                                               \
+	(MARKUP_MAX + ESCAPED(METHOD_SHOWN + TARGET_SHOWN + LOCATION_SHOWN +   \
+			      ID_SHOWN + METHOD_LIST_MAX))
+
+enum form { FORM_TEXT, FORM_JSON, FORM_HTML, FORM_COUNT };
+
+/* A body being written: it stops at its end, though BODY_MAX suffices. */
+struct text {
+	size_t len;
+	char at[BODY_MAX];
+};
+
+struct answer {
+	const struct answer_facts *facts;
+	const struct site *site; /* NULL: none known */
+	struct slice allow;	 /* as in Allow */
+	bool has_allow, is_ping, has_content;
+	enum form form;
+	bool negotiated; /* Accept had a say in the form */
+	bool is_head;
+};
+
+static void judge(
+    const struct answer_facts *facts, struct arena *arena, struct answer *out);
+static void write_body(const struct answer *answer, struct text *text);
+static void add_content_fields(const struct answer *answer, struct slice body,
+    struct arena *arena, struct head *head);
+static void add_fields(
+    const struct answer *answer, struct arena *arena, struct head *head);
+
+void
+answer_build(const struct answer_facts *facts, struct arena *arena,
+    struct head *head, struct slice *body)
+{
+	struct answer answer;
+	struct text text;
+
+	judge(facts, arena, &answer);
+	text.len = 0;
+	if (answer.has_content)
+		write_body(&answer, &text);
+	*body = arena_copy(arena, (struct slice){text.at, text.len});
+	*head = (struct head){.status = facts->status,
+	    .phrase = slice_of(status_phrase(facts->status)),
+	    .minor = 1,
+	    .fields = arena_alloc(arena, FIELDS_MAX * sizeof(struct field))};
+	add_fields(&answer, arena, head);
+	if (answer.has_content)
+		add_content_fields(&answer, *body, arena, head);
+	assert(head->field_count <= FIELDS_MAX);
+	if (answer.is_head)
+		*body = SLICE_NONE;
+}
+
+/* ---- which form ---- */
+
+/* RFC 9110 12.4.2: 0 to 1000, or -1 when it is no weight. */
+static int
+weight_of(struct slice s)
+{
+	int weight, unit = 100;
+
+	if (s.len == 0 || s.len > 5 || (s.at[0] != '0' && s.at[0] != '1') ||
+	    (s.len > 1 && s.at[1] != '.'))
+		return -1;
+	weight = s.at[0] == '1' ? 1000 : 0;
+	for (size_t i = 2; i < s.len; i++, unit /= 10) {
+		if (s.at[i] < '0' || s.at[i] > '9')
+			return -1;
+		weight += unit * (s.at[i] - '0');
+	}
+	return weight <= 1000 ? weight : -1;
+}
+
+/* Any type in +json is asked for by a program that reads JSON. */
+static bool
+is_json(struct slice range)
+{
+	const struct slice suffix = SLICE("+json");
+
+	return slice_eq_nocase(range, SLICE("application/json")) ||
+	       (range.len > suffix.len &&
+		   slice_eq_nocase(
+		       (struct slice){
+			   range.at + range.len - suffix.len, suffix.len},
+		       suffix));
+}
+
+/* How closely a media range means the form: 3 by its name, 2 by its type, 1 as
+ * any other, 0 not at all. */
+static int
+closeness(enum form form, struct slice range)
+{
+	bool named = false;
+	struct slice family = SLICE("text/*");
+
+	if (form == FORM_JSON) {
+		named = is_json(range);
+		family = SLICE("application/*");
+	} else if (form == FORM_HTML) {
+		named = slice_eq_nocase(range, SLICE("text/html"));
+	} else {
+		named = slice_eq_nocase(range, SLICE("text/plain"));
+	}
+	if (named)
+		return 3;
+	if (slice_eq_nocase(range, family))
+		return 2;
+	return slice_eq(range, SLICE("*/*")) ? 1 : 0;
+}
+
+struct preference {
+	int close, weight;
+};
+
+/* RFC 9110 12.5.1: the closest range that means a form gives its weight. */
+static void
+weigh(struct slice member, struct preference forms[FORM_COUNT])
+{
+	struct slice range, param;
+	int weight = 1000;
+
+	if (!slice_next(&member, ';', &range))
+		return;
+	while (slice_next(&member, ';', &param))
+		if (param.len >= 2 && (param.at[0] | 0x20) == 'q' &&
+		    param.at[1] == '=')
+			weight = weight_of(
+			    (struct slice){param.at + 2, param.len - 2});
+	if (weight < 0)
+		return;
+	for (int form = 0; form < FORM_COUNT; form++) {
+		struct preference *have = &forms[form];
+		int close = closeness((enum form)form, range);
+
+		if (close > have->close || (close == have->close && close > 0 &&
+					       weight > have->weight))
+			*have = (struct preference){close, weight};
+	}
+}
+
+/* The form of the highest weight; then the one that is meant more closely. If
+ * that is a tie too: by name JSON, HTML, text, as a client that can read JSON
+ * is a program; by wildcard text, so that people with a command line get it.
+ * Nothing acceptable, no Accept, or none read yet (a malformed head): text. */
+static enum form
+negotiate(const struct head *head)
+{
+	static const int rank_named[FORM_COUNT] = {
+	    [FORM_JSON] = 3, [FORM_HTML] = 2, [FORM_TEXT] = 1};
+	static const int rank_other[FORM_COUNT] = {
+	    [FORM_TEXT] = 3, [FORM_JSON] = 2, [FORM_HTML] = 1};
+	struct preference forms[FORM_COUNT] = {{0, 0}};
+	enum form best = FORM_TEXT;
+	int best_score = 0;
+
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct slice rest = head->fields[i].value, member;
+
+		if (head->fields[i].id != FIELD_ACCEPT)
+			continue;
+		while (slice_next(&rest, ',', &member))
+			weigh(member, forms);
+	}
+	for (int form = 0; form < FORM_COUNT; form++) {
+		const struct preference *have = &forms[form];
+		int score =
+		    have->weight * 100 + have->close * 10 +
+		    (have->close == 3 ? rank_named[form] : rank_other[form]);
+
+		if (have->weight > 0 && score > best_score) {
+			best = (enum form)form;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+static void
+choose_form(struct answer *answer)
+{
+	static const enum form configured[] = {[ERROR_FORMAT_HTML] = FORM_HTML,
+	    [ERROR_FORMAT_JSON] = FORM_JSON,
+	    [ERROR_FORMAT_TEXT] = FORM_TEXT};
+	enum error_format format = answer->site != NULL
+				       ? answer->site->error_format
+				       : ERROR_FORMAT_AUTO;
+
+	if (answer->is_ping || !answer->has_content)
+		return;
+	answer->negotiated = format == ERROR_FORMAT_AUTO;
+	answer->form = answer->negotiated ? negotiate(answer->facts->head)
+					  : configured[format];
+}
+
+static void
+judge(const struct answer_facts *facts, struct arena *arena, struct answer *out)
+{
+	char list[METHOD_LIST_MAX];
+
+	*out = (struct answer){.facts = facts,
+	    .site = facts->site != NULL ? site_of(facts->site) : NULL,
+	    .has_allow = facts->has_allow || facts->status == 405,
+	    .is_ping = facts->reason == REASON_PING,
+	    .has_content = facts->status != 204,
+	    .form = FORM_TEXT,
+	    .is_head = slice_eq(facts->head->method, SLICE("HEAD"))};
+	choose_form(out);
+	if (!out->has_allow)
+		return;
+	out->allow.at = list;
+	out->allow.len = method_set_print(facts->allow,
+	    facts->site != NULL ? &facts->site->own : NULL, list, sizeof(list));
+	out->allow = arena_copy(arena, out->allow);
+}
+
+/* ---- the body ---- */
+
+static void
+put(struct text *text, struct slice s)
+{
+	size_t room = sizeof(text->at) - text->len;
+	size_t len = s.len < room ? s.len : room;
+
+	if (len > 0)
+		memcpy(text->at + text->len, s.at, len);
+	text->len += len;
+}
+
+static void
+puts_to(struct text *text, const char *s)
+{
+	put(text, slice_of(s));
+}
+
+/* "405 Method Not Allowed", the phrase from after on. */
+static void
+put_status(struct text *text, int status, const char *after)
+{
+	char digits[3] = {(char)('0' + status / 100 % 10),
+	    (char)('0' + status / 10 % 10), (char)('0' + status % 10)};
+
+	put(text, (struct slice){digits, sizeof(digits)});
+	puts_to(text, after);
+}
+
+/* ,"name":"value" */
+static void
+put_member(struct text *text, const char *name, struct slice value, size_t max)
+{
+	char escaped[ESCAPED(LOCATION_SHOWN)];
+	size_t len;
+
+	assert(ESCAPED(max) <= sizeof(escaped));
+	len = slice_escape_json(escaped, value, max);
+	puts_to(text, ",\"");
+	puts_to(text, name);
+	puts_to(text, "\":\"");
+	put(text, (struct slice){escaped, len});
+	puts_to(text, "\"");
+}
+
+static void
+put_allow_member(struct text *text, struct slice allow)
+{
+	const char *before = "\"";
+	struct slice name;
+
+	puts_to(text, ",\"allow\":[");
+	while (slice_next(&allow, ',', &name)) {
+		puts_to(text, before);
+		put(text, name);
+		puts_to(text, "\"");
+		before = ",\"";
+	}
+	puts_to(text, "]");
+}
+
+/* RFC 9457 3; location, allow, reason and the like are extension members. */
+static void
+write_json(const struct answer *answer, struct text *text)
+{
+	const struct answer_facts *facts = answer->facts;
+
+	puts_to(text, "{\"type\":\"about:blank\"");
+	put_member(text, "title", slice_of(status_phrase(facts->status)),
+	    LOCATION_SHOWN);
+	puts_to(text, ",\"status\":");
+	put_status(text, facts->status, "");
+	put_member(text, "detail", slice_of(reason_text(facts->reason)),
+	    LOCATION_SHOWN);
+	if (facts->head->method.len > 0)
+		put_member(text, "method", facts->head->method, METHOD_SHOWN);
+	if (facts->location != NULL)
+		put_member(
+		    text, "location", facts->location->pattern, LOCATION_SHOWN);
+	if (answer->has_allow)
+		put_allow_member(text, answer->allow);
+	put_member(text, "reason", slice_of(reason_word(facts->reason)),
+	    LOCATION_SHOWN);
+	if (facts->request_id.len > 0)
+		put_member(text, "request_id", facts->request_id, ID_SHOWN);
+	puts_to(text, "}\n");
+}
+
+/* Printable ASCII as it is, '?' for the rest. */
+static void
+put_plain(struct text *text, struct slice s, size_t max)
+{
+	for (size_t i = 0; i < s.len && i < max; i++) {
+		char c = s.at[i];
+
+		put(text,
+		    c >= ' ' && c < 0x7f ? (struct slice){&c, 1} : SLICE("?"));
+	}
+	if (s.len > max)
+		puts_to(text, "...");
+}
+
+static struct slice
+entity(char c)
+{
+	switch (c) {
+	case '&':
+		return SLICE("&amp;");
+	case '<':
+		return SLICE("&lt;");
+	case '>':
+		return SLICE("&gt;");
+	case '"':
+		return SLICE("&quot;");
+	case '\'':
+		return SLICE("&#39;");
+	default:
+		return SLICE_NONE;
+	}
+}
+
+static void
+put_html(struct text *text, struct slice s, size_t max)
+{
+	size_t shown = s.len < max ? s.len : max;
+
+	for (size_t i = 0; i < shown; i++) {
+		struct slice escaped = entity(s.at[i]);
+
+		if (escaped.len > 0)
+			put(text, escaped);
+		else
+			put_plain(text, (struct slice){s.at + i, 1}, 1);
+	}
+	if (s.len > max)
+		puts_to(text, "...");
+}
+
+typedef void put_row_fn(
+    struct text *text, const char *label, struct slice value, size_t max);
+
+static void
+put_text_row(
+    struct text *text, const char *label, struct slice value, size_t max)
+{
+	puts_to(text, label);
+	puts_to(text, ": ");
+	put_plain(text, value, max);
+	puts_to(text, "\n");
+}
+
+static void
+put_html_row(
+    struct text *text, const char *label, struct slice value, size_t max)
+{
+	puts_to(text, "<dt>");
+	puts_to(text, label);
+	puts_to(text, "</dt><dd><code>");
+	put_html(text, value, max);
+	puts_to(text, "</code></dd>\n");
+}
+
+static void
+put_rows(const struct answer *answer, put_row_fn *row, struct text *text)
+{
+	const struct answer_facts *facts = answer->facts;
+
+	if (facts->head->method.len > 0)
+		row(text, "Method", facts->head->method, METHOD_SHOWN);
+	if (facts->head->target.len > 0)
+		row(text, "Target", facts->head->target, TARGET_SHOWN);
+	if (facts->location != NULL)
+		row(text, "Location", facts->location->pattern, LOCATION_SHOWN);
+	if (answer->has_allow)
+		row(text, "Allowed",
+		    answer->allow.len > 0 ? answer->allow : SLICE("(none)"),
+		    METHOD_LIST_MAX);
+	row(text, "Reason", slice_of(reason_word(facts->reason)),
+	    LOCATION_SHOWN);
+	if (facts->request_id.len > 0)
+		row(text, "Request id", facts->request_id, ID_SHOWN);
+}
+
+static void
+write_text(const struct answer *answer, struct text *text)
+{
+	int status = answer->facts->status;
+
+	put_status(text, status, " ");
+	puts_to(text, status_phrase(status));
+	puts_to(text, "\n");
+	puts_to(text, reason_text(answer->facts->reason));
+	puts_to(text, ".\n\n");
+	put_rows(answer, put_text_row, text);
+}
+
+static void
+write_html(const struct answer *answer, struct text *text)
+{
+	int status = answer->facts->status;
+
+	puts_to(text,
+	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+	    "<meta charset=\"utf-8\">\n"
+	    "<meta name=\"viewport\" content=\"width=device-width\">\n"
+	    "<title>");
+	put_status(text, status, " ");
+	puts_to(text, status_phrase(status));
+	puts_to(text, "</title>\n<style>\n"
+		      ":root { color-scheme: light dark }\n"
+		      "body { font: 1rem/1.5 sans-serif; max-width: 40rem; "
+		      "margin: 4rem auto; padding: 0 1rem }\n"
+		      "dd { margin: 0 0 .5rem; overflow-wrap: anywhere }\n"
+		      "</style>\n</head>\n<body>\n<h1>");
+	put_status(text, status, " ");
+	puts_to(text, status_phrase(status));
+	puts_to(text, "</h1>\n<p>");
+	put_html(
+	    text, slice_of(reason_text(answer->facts->reason)), LOCATION_SHOWN);
+	puts_to(text, ".</p>\n<dl>\n");
+	put_rows(answer, put_html_row, text);
+	puts_to(text, "</dl>\n</body>\n</html>\n");
+}
+
+static void
+write_body(const struct answer *answer, struct text *text)
+{
+	if (answer->is_ping)
+		puts_to(text, "ok\n");
+	else if (answer->form == FORM_JSON)
+		write_json(answer, text);
+	else if (answer->form == FORM_HTML)
+		write_html(answer, text);
+	else
+		write_text(answer, text);
+}
+
+/* ---- the fields ---- */
+
+static void
+add(struct head *head, enum field_id id, struct slice name, struct slice value)
+{
+	head->fields[head->field_count++] = (struct field){name, value, id};
+}
+
+/* nosniff: the body holds bytes of the client's. */
+static void
+add_content_fields(const struct answer *answer, struct slice body,
+    struct arena *arena, struct head *head)
+{
+	static const struct slice types[FORM_COUNT] = {
+	    [FORM_TEXT] = {"text/plain; charset=utf-8", 25},
+	    [FORM_JSON] = {"application/problem+json", 24},
+	    [FORM_HTML] = {"text/html; charset=utf-8", 24}};
+
+	add(head, FIELD_CONTENT_TYPE, SLICE("Content-Type"),
+	    types[answer->form]);
+	add(head, FIELD_OTHER, SLICE("X-Content-Type-Options"),
+	    SLICE("nosniff"));
+	if (answer->negotiated)
+		add(head, FIELD_OTHER, SLICE("Vary"), SLICE("Accept"));
+	if (answer->is_head)
+		add(head, FIELD_CONTENT_LENGTH, SLICE("Content-Length"),
+		    arena_printf(arena, "%zu", body.len));
+}
+
+/* IMF-fixdate (RFC 9110 5.6.7), whatever the locale. The year begins in March
+ * here, so that the leap day is its last. */
+static struct slice
+date_text(time_t now, struct arena *arena)
+{
+	static const char days[][4] = {
+	    "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+	static const char months[][4] = {"Mar", "Apr", "May", "Jun", "Jul",
+	    "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"};
+	uint64_t seconds = now > 0 ? (uint64_t)now : 0;
+	uint64_t day = seconds / 86400, clock = seconds % 86400;
+	uint64_t from_0000 = day + 719468; /* days since 1 March 0000 */
+	uint64_t era = from_0000 / 146097, of_era = from_0000 % 146097;
+	uint64_t year_of_era =
+	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint64_t of_year =
+	    of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint64_t month = (5 * of_year + 2) / 153;
+	uint64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
+
+	return arena_printf(arena,
+	    "%s, %02" PRIu64 " %s %04" PRIu64 " %02" PRIu64 ":%02" PRIu64
+	    ":%02" PRIu64 " GMT",
+	    days[day % 7], of_year - (153 * month + 2) / 5 + 1, months[month],
+	    year, clock / 3600, clock / 60 % 60, clock % 60);
+}
+
+/* What a cache may keep by itself (RFC 9110 15.1) is the operator's choice;
+ * that an upstream is down, or a request was malformed, must not last. */
+static void
+add_cache_control(
+    const struct answer *answer, struct arena *arena, struct head *head)
+{
+	int status = answer->facts->status;
+	bool keepable =
+	    status == 404 || status == 405 || status == 414 || status == 501;
+	enum error_cache cache = ERROR_CACHE_NO_STORE;
+	struct slice value = SLICE("no-store");
+
+	if (keepable && answer->site != NULL)
+		cache = answer->site->error_cache;
+	if (!answer->has_content || cache == ERROR_CACHE_HEURISTIC)
+		return;
+	if (cache == ERROR_CACHE_MAX_AGE)
+		value = arena_printf(
+		    arena, "max-age=%" PRIu32, answer->site->error_max_age);
+	add(head, FIELD_OTHER, SLICE("Cache-Control"), value);
+}
+
+/* RFC 9209 2.3. Refusals without a row are http_request_error, or
+ * http_request_denied with 403. */
+static const char *const errors[REASON_COUNT] = {
+    [REASON_OPTIONS_ANSWERED] = "proxy_internal_response",
+    [REASON_PING] = "proxy_internal_response",
+    [REASON_LOOP] = "proxy_loop_detected",
+    [REASON_TOO_MANY_CONNECTIONS] = "connection_limit_reached",
+    [REASON_TRANSPORT_UNSUPPORTED] = "proxy_configuration_error",
+    [REASON_UPSTREAM_REFUSED] = "connection_refused",
+    [REASON_UPSTREAM_CONNECT_TIMEOUT] = "connection_timeout",
+    [REASON_UPSTREAM_TIMEOUT] = "http_response_timeout",
+    [REASON_UPSTREAM_CLOSED] = "connection_terminated",
+    [REASON_UPSTREAM_MALFORMED] = "http_protocol_error",
+    [REASON_UPSTREAM_HEAD_TOO_LARGE] = "http_response_header_section_size",
+    [REASON_UPSTREAM_TRUNCATED] = "http_response_incomplete",
+    [REASON_UPSTREAM_BODY_TIMEOUT] = "http_response_incomplete",
+};
+
+/* methodgate; error=http_request_error; details="method_not_allowed" */
+static struct slice
+proxy_status(const struct answer *answer, struct arena *arena)
+{
+	const struct answer_facts *facts = answer->facts;
+	const char *error = errors[facts->reason], *quote = "";
+	struct slice name = SLICE("methodgate");
+
+	if (answer->site != NULL && answer->site->via.len > 0)
+		name = answer->site->via;
+	/* A token of RFC 8941 begins with a letter, one of HTTP need not. */
+	if ((name.at[0] | 0x20) < 'a' || (name.at[0] | 0x20) > 'z')
+		quote = "\"";
+	if (error == NULL && facts->status == 403)
+		error = "http_request_denied";
+	else if (error == NULL)
+		error = "http_request_error";
+	return arena_printf(arena, "%s%.*s%s; error=%s; details=\"%s\"", quote,
+	    SLICE_ARG(name), quote, error, reason_word(facts->reason));
+}
+
+static void
+add_fields(const struct answer *answer, struct arena *arena, struct head *head)
+{
+	const struct answer_facts *facts = answer->facts;
+	struct slice id_header = facts->gate->request_id_header;
+
+	add(head, FIELD_DATE, SLICE("Date"), date_text(facts->now, arena));
+	add(head, FIELD_OTHER, SLICE("Server"), SLICE("methodgate"));
+	if (answer->has_allow)
+		add(head, FIELD_ALLOW, SLICE("Allow"), answer->allow);
+	add_cache_control(answer, arena, head);
+	if (facts->status == 503)
+		add(head, FIELD_OTHER, SLICE("Retry-After"), SLICE("1"));
+	add(head, FIELD_OTHER, SLICE("Proxy-Status"),
+	    proxy_status(answer, arena));
+	if (id_header.len > 0 && facts->request_id.len > 0)
+		add(head, FIELD_OTHER, id_header, facts->request_id);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC */
+/* client: what stands between a protocol towards the client (client_h1, later
+ * client_h2) and who serves the exchange (exchange; demo). Mirrors transport.h.
+ *
+ *   client_h1 --events--> owner        (a request: open, body, end, broken, ready)
+ *   client_h1 <--commands-- owner      (a response: interim, head, body, end, abort)
+ *
+ * Rules. Slices die when the call returns. A command may be given inside an
+ * event; no event is ever delivered inside a command: it waits for the next
+ * step of the loop. One exchange at a time per struct client. The owner sets
+ * client->owner in open; it clears it with client_leave just before its last
+ * command (end or abort), and after that neither calls the other. */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+#include "addr.h"
+#include "http.h"
+#include "reason.h"
+
+struct client;
+struct hosts;
+
+/* Commands, down to the client. */
+struct client_ops {
+	/* A 1xx head other than 100 and 101; not sent to HTTP/1.0. */
+	void (*interim)(struct client *client, const struct head *head);
+	/* 100 Continue if the client waits for it; harmless otherwise. The
+	 * owner calls it when he wants the body. */
+	void (*want_body)(struct client *client);
+	/* The final head. plan is the body that will follow (NONE for HEAD, 204,
+	 * 304: a Content-Length among the fields stays then). For the others the
+	 * client writes its own framing; fields must hold none, nor Connection.
+	 * close: the connection shall end after this response. */
+	void (*head)(struct client *client, const struct head *head,
+	    struct body_plan plan, bool close);
+	/* Takes from the front; less than len: the rest is offered again after
+	 * ready. What is taken may be buffered, at most buffer_size. */
+	size_t (*body)(struct client *client, struct slice piece);
+	/* The response is complete. Last command. */
+	void (*end)(struct client *client);
+	/* The response can't be completed: nothing that looks complete may
+	 * reach the client; the connection is reset. Last command. */
+	void (*abort)(struct client *client, enum reason reason);
+	/* No body events from here on until resume. */
+	void (*pause)(struct client *client);
+	void (*resume)(struct client *client);
+	/* The plain descriptor to splice from and to, or NULL op. (Issue: later.) */
+	int (*lend_wire)(struct client *client);
+};
+
+/* Events, up to the owner. */
+struct client_events {
+	/* A request came. head and its fields live until open returns. The
+	 * owner may answer at once, inside. A bad message (why is not NONE;
+	 * head has what was read) is to be answered and closed. */
+	void (*open)(void *arg, struct client *client, const struct head *head,
+	    struct body_plan plan, enum reason why);
+	/* A piece of the body; takes from the front. Less than len: the client
+	 * keeps the rest and offers it again after resume (implied pause). */
+	size_t (*body)(void *owner, struct slice piece);
+	/* The request's body is complete (also for no body: never called). */
+	void (*end)(void *owner);
+	/* The client is gone, or its body is malformed or too slow. Malformed
+	 * or slow: an answer may still be given, if no head was sent. */
+	void (*broken)(void *owner, enum reason why);
+	/* Output that body refused can go on. */
+	void (*ready)(void *owner);
+};
+
+/* First member of each client implementation. */
+struct client {
+	const struct client_ops *ops;
+	const struct client_events *events;
+	void *arg;   /* for open; borrowed: the worker */
+	void *owner; /* NULL between exchanges; set by the owner in open */
+	const struct addr *peer;  /* of the socket */
+	const struct hosts *door; /* who answers at this listener */
+	bool secure;              /* TLS */
+	uint64_t bytes_out;       /* of the present response, head included */
+	uint64_t began_us;        /* loop_now_us when the request's head was read */
+};
+
+static inline void
+client_leave(struct client *client)
+{
+	client->owner = NULL;
+}
+
+#endif

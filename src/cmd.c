@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* cmd: what the subcommands share. */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config_read.h"
+
+int
+cmd_usage_error(const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("methodgate: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	if (name != NULL)
+		fprintf(stderr, "\ntry 'methodgate %s --help'\n", name);
+	else
+		fputs("\ntry 'methodgate --help'\n", stderr);
+	return CMD_USAGE;
+}
+
+int
+cmd_option_error(const char *name, int option, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (option == ':')
+		return cmd_usage_error(name, "%s needs a value", word);
+	return cmd_usage_error(name, "unknown option %s", word);
+}
+
+struct config *
+cmd_config(const char *path)
+{
+	struct config_options options = {.resolve = false};
+	struct config_report report;
+	struct config *config = config_read(path, &options, &report);
+
+	if (config == NULL)
+		config_report_print(&report, stderr);
+	config_report_done(&report);
+	return config;
+}
+
+bool
+cmd_colour(int fd)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return isatty(fd) && (no_color == NULL || *no_color == '\0');
+}
+
+void
+cmd_json_string(struct slice s)
+{
+	char *out = mem_alloc(6 * s.len + 8);
+	size_t len = slice_escape_json(out, s, s.len);
+
+	printf("\"%.*s\"", (int)len, out);
+	free(out);
+}
+
+void
+cmd_json_methods(method_set set, const struct method_names *own)
+{
+	unsigned m, n = 0;
+
+	putchar('[');
+	for (m = 0; m < METHOD_MAX; m++) {
+		if ((set & method_bit(m)) == 0)
+			continue;
+		printf("%s\"%.*s\"", n++ > 0 ? "," : "",
+		    SLICE_ARG(method_name(m, own)));
+	}
+	putchar(']');
+}
+
+void
+cmd_json_rule(const char *file, unsigned line)
+{
+	putchar('"');
+	if (file != NULL) {
+		char *out = mem_alloc(6 * strlen(file) + 8);
+
+		slice_escape_json(out, slice_of(file), strlen(file));
+		fputs(out, stdout);
+		free(out);
+	}
+	printf(":%u\"", line);
+}

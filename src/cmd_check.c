@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/* cmd_check: reads a configuration as the daemon would, and tells everything
+ * that is wrong or suspicious. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "cmd.h"
+#include "config_read.h"
+
+static const char help[] =
+    "usage: methodgate check -c FILE [-q]\n"
+    "\n"
+    "Reads FILE and the site files it names, looks up the servers' names, and\n"
+    "prints every error and warning as file:line: message.\n"
+    "\n"
+    "  -c, --config FILE   gate file or site file\n"
+    "  -q, --quiet         nothing when all is good; warnings are left out\n"
+    "  -n, --no-resolve    don't look up names of servers\n"
+    "  -h, --help          this text\n"
+    "\n"
+    "Exit status: 0 good (there may be warnings), 1 bad, 2 usage.\n";
+
+static int
+check(const char *path, bool quiet, bool resolve)
+{
+	struct config_options options = {.resolve = resolve};
+	struct config_report report;
+	struct config *config = config_read(path, &options, &report);
+	unsigned i, locations = 0;
+
+	if (quiet && config != NULL)
+		report.warning_count = 0;
+	config_report_print(&report, stderr);
+	if (config != NULL && !quiet) {
+		for (i = 0; i < config->site_count; i++)
+			locations += config->sites[i]->location_count;
+		printf("%s: good: sites=%u locations=%u upstreams=%u "
+		       "warnings=%u\n",
+		    path, config->site_count, locations,
+		    config->upstream_count, report.warning_count);
+	}
+	config_report_done(&report);
+	if (config == NULL)
+		return CMD_BAD;
+	config_unref(config);
+	return CMD_GOOD;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"quiet", no_argument, NULL, 'q'},
+	    {"no-resolve", no_argument, NULL, 'n'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
+	const char *path = NULL;
+	bool quiet = false, resolve = true;
+	int option;
+
+	while ((option = getopt_long(argc, argv, ":c:qnh", options, NULL)) != -1)
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'q':
+			quiet = true;
+			break;
+		case 'n':
+			resolve = false;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return CMD_GOOD;
+		default:
+			return cmd_option_error("check", option, argv);
+		}
+	if (optind < argc)
+		return cmd_usage_error(
+		    "check", "unexpected argument %s", argv[optind]);
+	if (path == NULL)
+		return cmd_usage_error("check", "-c FILE is missing");
+	return check(path, quiet, resolve);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* cmd_table: every location of every site, with the methods it allows. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "config_read.h"
+
+static const char help[] =
+    "usage: methodgate table -c FILE [--json]\n"
+    "\n"
+    "Prints the locations of each site and the methods that they allow.\n"
+    "\n"
+    "  -c, --config FILE   gate file or site file\n"
+    "  -j, --json          as JSON\n"
+    "  -h, --help          this text\n";
+
+static const char *
+mark(const struct location_rules *rules, unsigned method)
+{
+	if ((rules->allow & method_bit(method)) == 0)
+		return ".";
+	if (method == METHOD_OPTIONS && rules->options_answer)
+		return "a";
+	return (rules->written & method_bit(method)) != 0 ? "x" : "h";
+}
+
+static size_t
+pattern_width(const struct site *site)
+{
+	size_t width = 8;
+	unsigned i;
+
+	for (i = 0; i < site->location_count; i++) {
+		const struct location_rules *rules = &site->locations[i]->rules;
+		size_t len = rules->pattern.len + (rules->exact ? 2 : 0);
+
+		if (len > width)
+			width = len;
+	}
+	return width;
+}
+
+static void
+print_row(const struct site *site, const struct location *location,
+    int width, bool colour)
+{
+	const struct location_rules *rules = &location->rules;
+	unsigned m;
+
+	printf("  %s%-*.*s", rules->exact ? "= " : "",
+	    width - (rules->exact ? 2 : 0), SLICE_ARG(rules->pattern));
+	for (m = 0; m < METHOD_MAX; m++) {
+		struct slice name = method_name(m, &site->rules.own);
+		const char *text = mark(rules, m);
+		const char *on = *text == '.' ? "\033[2m" : "\033[32m";
+
+		if ((site->rules.supported & method_bit(m)) == 0)
+			continue;
+		printf("  %s%s%s%*s", colour ? on : "", text,
+		    colour ? "\033[0m" : "", (int)name.len - 1, "");
+	}
+	printf("  %s:%u\n", rules->file, rules->line);
+}
+
+static void
+print_site(const struct site *site, bool colour)
+{
+	int width = (int)pattern_width(site);
+	unsigned i, m;
+
+	printf("%ssite %.*s%s  hosts", colour ? "\033[1m" : "",
+	    SLICE_ARG(site->rules.name), colour ? "\033[0m" : "");
+	for (i = 0; i < site->host_count; i++)
+		printf(" %.*s", SLICE_ARG(site->hosts[i]));
+	printf("  listen");
+	for (i = 0; i < site->listen_count; i++)
+		printf(" %.*s", SLICE_ARG(site->listens[i]->text));
+	printf("\n  %-*s", width, "location");
+	for (m = 0; m < METHOD_MAX; m++)
+		if ((site->rules.supported & method_bit(m)) != 0)
+			printf("  %.*s",
+			    SLICE_ARG(method_name(m, &site->rules.own)));
+	printf("  rule\n");
+	for (i = 0; i < site->location_count; i++)
+		print_row(site, site->locations[i], width, colour);
+}
+
+static void
+print_text(const struct config *config)
+{
+	bool colour = cmd_colour(STDOUT_FILENO);
+	unsigned i;
+
+	for (i = 0; i < config->site_count; i++) {
+		print_site(config->sites[i], colour);
+		putchar('\n');
+	}
+	puts("x allowed   h HEAD that GET allows   a answered by the gate   "
+	     ". refused with 405\n"
+	     "Methods without a column are refused with 501 on that site.");
+}
+
+static void
+print_json_location(const struct site *site, const struct location *location)
+{
+	const struct location_rules *rules = &location->rules;
+
+	printf("{\"location\":");
+	cmd_json_string(rules->pattern);
+	printf(",\"exact\":%s,\"allow\":", rules->exact ? "true" : "false");
+	cmd_json_methods(rules->allow, &site->rules.own);
+	printf(",\"options\":\"%s\",\"upstream\":",
+	    rules->options_answer ? "answer" : "forward");
+	if (location->upstream != NULL)
+		cmd_json_string(location->upstream->name);
+	else
+		printf("null");
+	printf(",\"rule\":");
+	cmd_json_rule(rules->file, rules->line);
+	printf("}");
+}
+
+static void
+print_json_site(const struct site *site)
+{
+	unsigned i;
+
+	printf("{\"site\":");
+	cmd_json_string(site->rules.name);
+	printf(",\"hosts\":[");
+	for (i = 0; i < site->host_count; i++) {
+		printf("%s", i > 0 ? "," : "");
+		cmd_json_string(site->hosts[i]);
+	}
+	printf("],\"listen\":[");
+	for (i = 0; i < site->listen_count; i++) {
+		printf("%s", i > 0 ? "," : "");
+		cmd_json_string(site->listens[i]->text);
+	}
+	printf("],\"supported\":");
+	cmd_json_methods(site->rules.supported, &site->rules.own);
+	printf(",\"locations\":[");
+	for (i = 0; i < site->location_count; i++) {
+		printf("%s\n  ", i > 0 ? "," : "");
+		print_json_location(site, site->locations[i]);
+	}
+	printf("]}");
+}
+
+static int
+table(const char *path, bool json)
+{
+	struct config *config = cmd_config(path);
+	unsigned i;
+
+	if (config == NULL)
+		return CMD_BAD;
+	if (json) {
+		printf("[");
+		for (i = 0; i < config->site_count; i++) {
+			printf("%s", i > 0 ? ",\n" : "");
+			print_json_site(config->sites[i]);
+		}
+		printf("]\n");
+	} else {
+		print_text(config);
+	}
+	config_unref(config);
+	return CMD_GOOD;
+}
+
+int
+cmd_table(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
+	const char *path = NULL;
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, ":c:jh", options, NULL)) != -1)
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return CMD_GOOD;
+		default:
+			return cmd_option_error("table", option, argv);
+		}
+	if (optind < argc)
+		return cmd_usage_error(
+		    "table", "unexpected argument %s", argv[optind]);
+	if (path == NULL)
+		return cmd_usage_error("table", "-c FILE is missing");
+	return table(path, json);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/* config: everything the operator said, read once and never changed. Counted:
+ * who keeps a pointer past the present call holds a reference. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "addr.h"
+#include "log.h"
+#include "mem.h"
+#include "policy.h"
+
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
+enum log_select { LOG_SELECT_ALL, LOG_SELECT_REFUSED, LOG_SELECT_FLAGGED };
+enum log_query { LOG_QUERY_FULL, LOG_QUERY_NAMES, LOG_QUERY_OFF };
+enum forwarded_style { FORWARDED_X, FORWARDED_RFC7239, FORWARDED_OFF };
+enum error_cache { ERROR_CACHE_NO_STORE, ERROR_CACHE_MAX_AGE,
+	ERROR_CACHE_HEURISTIC };
+enum error_format { ERROR_FORMAT_AUTO, ERROR_FORMAT_HTML, ERROR_FORMAT_JSON,
+	ERROR_FORMAT_TEXT };
+enum transport_kind { TRANSPORT_EVHTTP, TRANSPORT_NATIVE };
+
+/* Times in milliseconds, sizes in bytes. Strings live in the arena. */
+struct gate_config {
+	struct slice access_log; /* "off", "stderr" or a path */
+	enum log_format access_log_format;
+	enum log_select access_log_select;
+	enum log_query access_log_query;
+	enum log_level log_level;
+	uint32_t max_connections;
+	uint32_t head_limit, head_fields, target_limit;
+	uint32_t head_timeout, idle_timeout;
+	uint32_t body_timeout, write_timeout, min_rate;
+	uint32_t drain_timeout;
+	struct slice ping; /* empty: off */
+	struct addr_net *trusted_proxies;
+	unsigned trusted_proxy_count;
+	struct slice request_id_header;
+};
+
+struct server_config {
+	struct slice host; /* as written, for messages and logs: "app:8080" */
+	struct addr *addrs; /* resolved at start, at least one */
+	unsigned addr_count;
+	unsigned line;
+};
+
+struct upstream_config {
+	struct slice name;
+	unsigned index; /* 0 .. config->upstream_count - 1 */
+	struct server_config *servers;
+	unsigned server_count;
+	enum transport_kind transport;
+	uint32_t connect_timeout, response_timeout, body_timeout;
+	uint32_t response_head_limit;
+	uint64_t evhttp_body_limit;
+	const char *file;
+	unsigned line;
+};
+
+struct site;
+
+struct location {
+	struct location_rules rules; /* first: trie values are these */
+	struct site *site;
+	struct upstream_config *upstream; /* NULL only if nothing is forwarded */
+};
+
+/* A distinct address to listen on, and who answers there. */
+struct listen_config {
+	struct addr addr;
+	struct slice text; /* as written */
+	struct hosts *door;
+	const char *file;
+	unsigned line;
+};
+
+struct site {
+	struct site_rules rules; /* first: door values are these */
+	struct location **locations; /* in the order of the file */
+	unsigned location_count;
+	struct slice *hosts;
+	unsigned host_count;
+	struct listen_config **listens;
+	unsigned listen_count;
+	struct upstream_config *upstream; /* default of the locations */
+	bool head_with_get;
+	enum forwarded_style forwarded;
+	struct slice via; /* pseudonym */
+	bool via_on_responses;
+	enum error_cache error_cache;
+	uint32_t error_max_age; /* seconds */
+	enum error_format error_format;
+};
+
+struct config {
+	atomic_uint refs;
+	struct arena arena; /* owns all of it but tries and hosts */
+	const char *path;
+	struct gate_config gate;
+	struct site **sites;
+	unsigned site_count;
+	struct upstream_config **upstreams;
+	unsigned upstream_count;
+	struct listen_config **listens;
+	unsigned listen_count;
+};
+
+struct config *config_new(void); /* one reference, defaults of gate set */
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* NULL is fine; last one frees */
+static inline const struct site *
+site_of(const struct site_rules *rules)
+{
+	return (const struct site *)rules;
+}
+static inline const struct location *
+location_of(const struct location_rules *rules)
+{
+	return (const struct location *)rules;
+}
+
+#endif

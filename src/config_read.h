@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* config_read: INI files to a struct config, or to a list of all their errors.
+ * Nothing is applied from a configuration with an error. */
+#ifndef CONFIG_READ_H
+#define CONFIG_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config.h"
+
+/* Messages of one reading, each "file:line: text" (file: alone where no line
+ * applies), in the order of the files. */
+struct config_report {
+	char **errors, **warnings;
+	unsigned error_count, warning_count;
+};
+
+struct config_options {
+	bool resolve; /* look up names of servers (blocking); explain and table
+			 do not need it: addrs may then be empty */
+};
+
+/* Reads the file and the site files that it names. NULL when there is an
+ * error; the report then has at least one. The report is filled in any case;
+ * config_report_done frees it. */
+struct config *config_read(const char *path,
+    const struct config_options *options, struct config_report *report);
+/* The same from memory, one file without `sites`; for tests and the fuzzer.
+ * Never touches the network or the file system. */
+struct config *config_read_text(const char *name, struct slice text,
+    struct config_report *report);
+void config_report_print(const struct config_report *report, FILE *to);
+void config_report_done(struct config_report *report);
+
+#endif

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: ISC */
+/* exchange: one request and its response. Named steps and one dispatcher; each
+ * step returns the state to go to, or STAY to wait for an event. Events of the
+ * client and the transport come in below and either feed the present step or
+ * move on to another. */
+#include "exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "answer.h"
+#include "forward.h"
+#include "transport_evhttp.h"
+
+enum state {
+	READ,    /* a head came: who asks, for what */
+	DECIDE,  /* the policy's questions */
+	SCAN,    /* the body is read before the upstream is opened */
+	CONNECT, /* a server is being reached */
+	FORWARD, /* the request goes out; the response's head is awaited */
+	RELAY,   /* the response goes back */
+	ANSWER,  /* the gate answers itself */
+	FINISH,  /* told, and gone */
+	STAY
+};
+
+struct exchange {
+	struct client *client;       /* borrowed until the last command */
+	struct transport *transport; /* NULL: none open */
+	struct exchange_env *env;    /* borrowed: outlives its exchanges */
+	struct config *config;       /* the generation it began with */
+	struct arena arena;
+	struct timer timer;
+	enum state state;
+	enum reason reason; /* why it failed or was answered here */
+	struct head head;   /* in the client's buffer until keep_head */
+	struct body_plan plan;
+	struct decision decision;
+	struct forward_origin origin;
+	const struct location *location; /* where it is forwarded */
+	struct upstream_choice choice;
+	struct head sent_head; /* what goes upstream */
+	uint64_t bytes_in, started_us, answered_us;
+	int status, upstream_status;
+	const char *transport_name; /* static; NULL: none was opened */
+	bool request_done, head_sent, blocked;
+	bool complete; /* the whole response was given to the client */
+};
+
+/* What a wait costs at most, and what it is called when it is over. */
+struct wait {
+	uint32_t ms;
+	enum reason why;
+};
+
+static enum state step_read(struct exchange *x);
+static enum state step_decide(struct exchange *x);
+static enum state step_scan(struct exchange *x);
+static enum state step_connect(struct exchange *x);
+static enum state step_forward(struct exchange *x);
+static enum state step_relay(struct exchange *x);
+static enum state step_answer(struct exchange *x);
+static enum state step_finish(struct exchange *x);
+
+static struct wait
+wait_none(const struct exchange *x)
+{
+	(void)x;
+	return (struct wait){0, REASON_NONE};
+}
+
+static struct wait
+wait_connect(const struct exchange *x)
+{
+	return (struct wait){x->location->upstream->connect_timeout,
+	    REASON_UPSTREAM_CONNECT_TIMEOUT};
+}
+
+static struct wait
+wait_response(const struct exchange *x)
+{
+	return (struct wait){x->location->upstream->response_timeout,
+	    REASON_UPSTREAM_TIMEOUT};
+}
+
+static struct wait
+wait_body(const struct exchange *x)
+{
+	return (struct wait){x->location->upstream->body_timeout,
+	    REASON_UPSTREAM_BODY_TIMEOUT};
+}
+
+#define TO(state) (1u << (state))
+
+/* In SCAN it is the client that is waited for: client_h1 has that deadline. */
+static const struct {
+	enum state (*step)(struct exchange *x);
+	struct wait (*wait)(const struct exchange *x);
+	unsigned next; /* states that may follow */
+} states[] = {
+    [READ] = {step_read, wait_none, TO(DECIDE) | TO(ANSWER)},
+    [DECIDE] = {step_decide, wait_none, TO(SCAN) | TO(CONNECT) | TO(ANSWER)},
+    [SCAN] = {step_scan, wait_none, TO(CONNECT) | TO(ANSWER) | TO(FINISH)},
+    [CONNECT] = {step_connect, wait_connect,
+        TO(CONNECT) | TO(FORWARD) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
+    [FORWARD] = {step_forward, wait_response,
+        TO(RELAY) | TO(ANSWER) | TO(FINISH)},
+    [RELAY] = {step_relay, wait_body, TO(FINISH)},
+    [ANSWER] = {step_answer, wait_none, TO(FINISH)},
+    [FINISH] = {step_finish, wait_none, 0},
+};
+
+static void
+rearm(struct exchange *x)
+{
+	struct wait wait = states[x->state].wait(x);
+
+	if (wait.ms > 0 && !x->blocked)
+		loop_timer_start(x->env->loop, &x->timer, wait.ms);
+	else
+		loop_timer_stop(x->env->loop, &x->timer);
+}
+
+/* The one place where the state changes. x may be gone afterwards. */
+static void
+advance(struct exchange *x, enum state to)
+{
+	enum state next;
+
+	for (;; to = next) {
+		assert((states[x->state].next & TO(to)) != 0);
+		x->state = to;
+		rearm(x);
+		if (to == FINISH) {
+			step_finish(x);
+			return;
+		}
+		next = states[to].step(x);
+		if (next == STAY)
+			return;
+	}
+}
+
+/* ---- steps ---- */
+
+static enum state
+step_read(struct exchange *x)
+{
+	x->request_done = x->plan.kind == BODY_NONE;
+	forward_origin(&x->config->gate, &x->head, x->client->peer,
+	    x->client->secure, &x->arena, &x->origin);
+	return x->reason == REASON_NONE ? DECIDE : ANSWER;
+}
+
+static enum state
+answer_with(struct exchange *x, enum reason reason)
+{
+	x->reason = reason;
+	return ANSWER;
+}
+
+static enum state
+step_decide(struct exchange *x)
+{
+	struct policy_facts facts = {.head = &x->head,
+	    .body = x->plan,
+	    .door = x->client->door,
+	    .ping = x->config->gate.ping,
+	    .now = time(NULL)};
+	const struct upstream_config *upstream;
+	struct forward_facts forward = {&x->config->gate, NULL, &x->origin};
+	struct head kept;
+	enum reason why;
+
+	policy_decide(&facts, &x->decision);
+	if (x->decision.verdict == VERDICT_ANSWER)
+		return answer_with(x, x->decision.reason);
+	x->location = location_of(x->decision.location);
+	upstream = x->location->upstream;
+	if (!transport_evhttp_can(
+		&x->head, x->plan, upstream->evhttp_body_limit))
+		return answer_with(x, REASON_TRANSPORT_UNSUPPORTED);
+	head_copy(&kept, &x->head, &x->arena);
+	x->head = kept;
+	forward.site = x->location->site;
+	why = forward_request(&forward, &x->head, &x->arena, &x->sent_head);
+	if (why != REASON_NONE)
+		return answer_with(x, why);
+	return x->plan.kind == BODY_NONE ? CONNECT : SCAN;
+}
+
+/* Opens a transport to the next server and gives it the head. */
+static bool
+open_transport(struct exchange *x, const struct transport_events *events)
+{
+	const struct upstream_config *upstream = x->location->upstream;
+	struct transport_request request = {.loop = x->env->loop,
+	    .head_limit = upstream->response_head_limit,
+	    .events = events,
+	    .owner = x};
+
+	if (!upstream_choose(x->env->upstreams, upstream, &x->choice))
+		return false;
+	if (x->started_us == 0)
+		x->started_us = loop_now_us();
+	request.server = x->choice.addr;
+	x->transport = x->env->open_transport(&request);
+	x->transport_name = x->transport->name;
+	x->transport->ops->start(x->transport, &x->sent_head, x->plan);
+	return true;
+}
+
+static const struct transport_events transport_events;
+
+/* A transport that wants the whole body first takes it as it comes. */
+static enum state
+step_scan(struct exchange *x)
+{
+	if (!open_transport(x, &transport_events))
+		return answer_with(x, REASON_UPSTREAM_REFUSED);
+	if (!x->transport->holds_body)
+		return CONNECT;
+	x->client->ops->want_body(x->client);
+	return STAY;
+}
+
+static enum state
+step_connect(struct exchange *x)
+{
+	if (x->transport == NULL && !open_transport(x, &transport_events))
+		return answer_with(x, REASON_UPSTREAM_REFUSED);
+	if (x->request_done)
+		x->transport->ops->end(x->transport);
+	return STAY;
+}
+
+static enum state
+step_forward(struct exchange *x)
+{
+	if (!x->request_done) {
+		x->client->ops->want_body(x->client);
+		x->client->ops->resume(x->client);
+	}
+	return STAY;
+}
+
+static enum state
+step_relay(struct exchange *x)
+{
+	(void)x;
+	return STAY;
+}
+
+static void
+cancel_transport(struct exchange *x)
+{
+	struct transport *transport = x->transport;
+
+	x->transport = NULL;
+	if (transport != NULL)
+		transport->ops->cancel(transport);
+}
+
+static enum state
+step_answer(struct exchange *x)
+{
+	struct answer_facts facts = {.reason = x->reason,
+	    .status = x->decision.status,
+	    .head = &x->head,
+	    .site = x->decision.site,
+	    .location = x->decision.location,
+	    .allow = x->decision.allow,
+	    .has_allow = x->decision.has_allow,
+	    .request_id = x->origin.request_id,
+	    .gate = &x->config->gate,
+	    .now = time(NULL)};
+	struct client *client = x->client;
+	struct body_plan plan = {BODY_NONE, 0};
+	struct head head;
+	struct slice body;
+
+	cancel_transport(x);
+	if (x->decision.verdict != VERDICT_ANSWER) {
+		facts.status = reason_status(x->reason);
+		facts.has_allow = false;
+	}
+	answer_build(&facts, &x->arena, &head, &body);
+	if (body.len > 0)
+		plan = (struct body_plan){BODY_LENGTH, body.len};
+	x->status = head.status;
+	x->head_sent = true;
+	client->ops->head(client, &head, plan, reason_closes(x->reason));
+	while (body.len > 0) {
+		size_t taken = client->ops->body(client, body);
+
+		assert(taken > 0); /* an answer is smaller than any buffer */
+		body.at += taken;
+		body.len -= taken;
+	}
+	x->complete = true;
+	return FINISH;
+}
+
+static void
+tell(struct exchange *x, uint64_t bytes_out)
+{
+	const struct decision *decision = &x->decision;
+	uint64_t duration = loop_now_us() - x->client->began_us;
+	const struct field *agent = head_field(&x->head, FIELD_USER_AGENT);
+	const struct field *referer = head_field(&x->head, FIELD_REFERER);
+	struct timespec now;
+	struct access access = {.duration_us = duration,
+	    .peer = x->client->peer,
+	    .client_ip = x->origin.client_ip,
+	    .scheme = x->origin.scheme,
+	    .method = x->head.method,
+	    .authority = x->head.authority,
+	    .target = x->head.target,
+	    .minor = x->head.minor,
+	    .known_method = decision->method != METHOD_NONE,
+	    .status = x->status,
+	    .bytes_in = x->bytes_in,
+	    .bytes_out = bytes_out,
+	    .reason = x->reason,
+	    .flags = decision->flags,
+	    .site = decision->site,
+	    .location = decision->location,
+	    .upstream_status = x->upstream_status,
+	    .request_id = x->origin.request_id};
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	access.began_wall_us = (uint64_t)now.tv_sec * 1000000 +
+	    (uint64_t)now.tv_nsec / 1000 - duration;
+	if (x->answered_us > 0)
+		access.upstream_us = x->answered_us - x->started_us;
+	if (agent != NULL)
+		access.user_agent = agent->value;
+	if (referer != NULL)
+		access.referer = referer->value;
+	if (x->choice.server != NULL) {
+		access.upstream = x->location->upstream->name;
+		access.server = x->choice.server->host;
+		access.transport = x->transport_name;
+	}
+	record_access(x->env->record, &access);
+}
+
+/* The client's last command, the access line, and everything freed. */
+static enum state
+step_finish(struct exchange *x)
+{
+	struct exchange_env *env = x->env;
+	struct client *client = x->client;
+
+	cancel_transport(x);
+	client_leave(client);
+	if (x->complete)
+		client->ops->end(client);
+	else
+		client->ops->abort(client, x->reason);
+	tell(x, client->bytes_out);
+	arena_done(&x->arena);
+	config_unref(x->config);
+	env->live--;
+	pool_put(&env->pool, x);
+	return STAY;
+}
+
+/* It can't go on: answer if nothing was sent yet and there is a status. */
+static void
+fail(struct exchange *x, enum reason why)
+{
+	x->reason = why;
+	x->blocked = false;
+	if (x->head_sent || reason_status(why) == 0)
+		advance(x, FINISH);
+	else
+		advance(x, ANSWER);
+}
+
+/* Goes on with the next address, if nothing was sent and no body is gone. */
+static bool
+try_next(struct exchange *x)
+{
+	struct upstream_choice next = x->choice;
+
+	if (x->state != CONNECT || x->plan.kind != BODY_NONE)
+		return false;
+	if (!upstream_choose(
+		x->env->upstreams, x->location->upstream, &next))
+		return false;
+	cancel_transport(x);
+	advance(x, CONNECT);
+	return true;
+}
+
+static void
+on_timer(struct timer *timer)
+{
+	struct exchange *x = (struct exchange *)((char *)timer -
+	    offsetof(struct exchange, timer));
+
+	if (!try_next(x))
+		fail(x, states[x->state].wait(x).why);
+}
+
+/* ---- events of the client ---- */
+
+static void
+client_open(void *arg, struct client *client, const struct head *head,
+    struct body_plan plan, enum reason why)
+{
+	struct exchange_env *env = arg;
+	struct exchange *x = pool_get(&env->pool);
+
+	memset(x, 0, sizeof(*x));
+	x->env = env;
+	x->client = client;
+	x->config = config_ref(env->config);
+	arena_init(&x->arena, &env->loop->arenas);
+	x->timer.fn = on_timer;
+	x->head = *head;
+	x->plan = plan;
+	x->reason = why;
+	x->decision.verdict = VERDICT_FORWARD;
+	x->decision.method = METHOD_NONE;
+	if (why != REASON_NONE && head->method.len > 0)
+		x->decision.method = method_find(head->method, NULL);
+	env->live++;
+	client->owner = x;
+	advance(x, step_read(x));
+}
+
+static size_t
+client_body(void *owner, struct slice piece)
+{
+	struct exchange *x = owner;
+	uint64_t limit = x->location->rules.body_limit;
+	size_t taken;
+
+	if (limit > 0 && x->bytes_in + piece.len > limit) {
+		x->bytes_in += piece.len;
+		fail(x, REASON_BODY_TOO_LARGE);
+		return piece.len;
+	}
+	if (x->transport == NULL)
+		return piece.len;
+	taken = x->transport->ops->body(x->transport, piece);
+	x->bytes_in += taken;
+	return taken;
+}
+
+static void
+client_end(void *owner)
+{
+	struct exchange *x = owner;
+
+	x->request_done = true;
+	if (x->state == SCAN)
+		advance(x, CONNECT);
+	else if (x->transport != NULL)
+		x->transport->ops->end(x->transport);
+}
+
+static void
+client_broken(void *owner, enum reason why)
+{
+	fail(owner, why);
+}
+
+static void
+client_ready(void *owner)
+{
+	struct exchange *x = owner;
+
+	if (!x->blocked)
+		return;
+	x->blocked = false;
+	rearm(x);
+	if (x->transport != NULL)
+		x->transport->ops->resume(x->transport);
+}
+
+const struct client_events exchange_events = {
+    .open = client_open,
+    .body = client_body,
+    .end = client_end,
+    .broken = client_broken,
+    .ready = client_ready,
+};
+
+/* ---- events of the transport ---- */
+
+static void
+transport_ready(void *owner)
+{
+	struct exchange *x = owner;
+
+	if (x->state == CONNECT) {
+		advance(x, FORWARD);
+		return;
+	}
+	rearm(x);
+	if (!x->request_done)
+		x->client->ops->resume(x->client);
+}
+
+static void
+transport_interim(void *owner, const struct head *head)
+{
+	struct exchange *x = owner;
+	struct head to;
+
+	forward_response(x->location->site, head,
+	    (struct body_plan){BODY_NONE, 0}, &x->arena, &to);
+	rearm(x);
+	x->client->ops->interim(x->client, &to);
+}
+
+static void
+transport_head(void *owner, const struct head *head, struct body_plan plan)
+{
+	struct exchange *x = owner;
+	struct head to;
+
+	x->answered_us = loop_now_us();
+	x->upstream_status = x->status = head->status;
+	x->head_sent = true;
+	forward_response(x->location->site, head, plan, &x->arena, &to);
+	x->client->ops->head(x->client, &to, plan, x->env->draining);
+	advance(x, RELAY);
+}
+
+static size_t
+transport_body(void *owner, struct slice piece)
+{
+	struct exchange *x = owner;
+	size_t taken = x->client->ops->body(x->client, piece);
+
+	x->blocked = taken < piece.len;
+	rearm(x);
+	return taken;
+}
+
+static void
+transport_end(void *owner)
+{
+	struct exchange *x = owner;
+
+	x->transport = NULL;
+	x->complete = true;
+	advance(x, FINISH);
+}
+
+static void
+transport_broken(void *owner, const struct transport_broken *how)
+{
+	struct exchange *x = owner;
+
+	x->transport = NULL;
+	if (!how->sent && try_next(x))
+		return;
+	if (x->head_sent && reason_status(how->why) != 0)
+		fail(x, REASON_UPSTREAM_TRUNCATED);
+	else
+		fail(x, how->why);
+}
+
+static const struct transport_events transport_events = {
+    .ready = transport_ready,
+    .interim = transport_interim,
+    .head = transport_head,
+    .body = transport_body,
+    .end = transport_end,
+    .broken = transport_broken,
+};
+
+/* ---- the worker's side ---- */
+
+void
+exchange_env_init(struct exchange_env *env, struct loop *loop)
+{
+	memset(env, 0, sizeof(*env));
+	env->loop = loop;
+	env->open_transport = transport_evhttp_open;
+	pool_init(&env->pool, sizeof(struct exchange), 256);
+}
+
+void
+exchange_env_done(struct exchange_env *env)
+{
+	assert(env->live == 0);
+	pool_done(&env->pool);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* exchange: one request and its response, from the decision to the access
+ * line, between a struct client and a struct transport.
+ *
+ *   READ -> DECIDE -> SCAN -> CONNECT -> FORWARD -> RELAY -> FINISH
+ *             |         |        |          |         |
+ *             +---------+--------+----------+--> ANSWER (a local answer)
+ */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include "client.h"
+#include "config.h"
+#include "record.h"
+#include "transport.h"
+#include "upstream.h"
+
+/* What the exchanges of one worker share. */
+struct exchange_env {
+	struct loop *loop;
+	struct config *config; /* the generation in force; one reference */
+	struct upstreams *upstreams;
+	struct record *record;
+	transport_open_fn *open_transport;
+	bool draining; /* answers end their connections */
+	unsigned live; /* exchanges under way */
+	struct pool pool;
+};
+void exchange_env_init(struct exchange_env *env, struct loop *loop);
+void exchange_env_done(struct exchange_env *env);
+
+/* The owner's side of client.h; client->arg is the struct exchange_env. */
+extern const struct client_events exchange_events;
+
+
+#endif

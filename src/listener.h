@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* listener: one listening socket of one worker. */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include "config.h"
+#include "loop.h"
+
+struct listener;
+
+/* A bound, listening, non-blocking socket (SO_REUSEPORT, TCP_DEFER_ACCEPT), or
+ * -1 with errno. "*:port" takes IPv4 and IPv6, "[::]:port" only IPv6. */
+int listener_bind(const struct listen_config *listen);
+
+/* Called for each connection: the callee owns fd. */
+typedef void listener_accept_fn(
+    void *arg, int fd, const struct addr *peer, const struct hosts *door);
+
+struct listener_owner {
+	listener_accept_fn *accept;
+	void *arg;
+};
+/* Takes fd. Accepting pauses for a second when descriptors run out. */
+struct listener *listener_new(struct loop *loop, int fd,
+    const struct hosts *door, struct listener_owner owner);
+void listener_free(struct listener *listener); /* closes; NULL is fine */
+
+#endif

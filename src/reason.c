@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/* reason: reason.def as a table, and the phrases of status codes. */
+#include "reason.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+enum after { KEEP, CLOSE };
+
+static const struct {
+	const char *word, *text;
+	int status;
+	enum after after;
+} rows[REASON_COUNT] = {
+#define REASON(id, word, status, after, text) {word, text, status, after},
+#include "reason.def"
+#undef REASON
+};
+
+const char *
+reason_word(enum reason reason)
+{
+	assert(reason < REASON_COUNT);
+	return rows[reason].word;
+}
+
+int
+reason_status(enum reason reason)
+{
+	assert(reason < REASON_COUNT);
+	return rows[reason].status;
+}
+
+bool
+reason_closes(enum reason reason)
+{
+	assert(reason < REASON_COUNT);
+	return rows[reason].after == CLOSE;
+}
+
+const char *
+reason_text(enum reason reason)
+{
+	assert(reason < REASON_COUNT);
+	return rows[reason].text;
+}
+
+/* RFC 9110 15 and the IANA registry. */
+static const char *const phrases[] = {
+    [100] = "Continue",
+    [101] = "Switching Protocols",
+    [102] = "Processing",
+    [103] = "Early Hints",
+    [200] = "OK",
+    [201] = "Created",
+    [202] = "Accepted",
+    [203] = "Non-Authoritative Information",
+    [204] = "No Content",
+    [205] = "Reset Content",
+    [206] = "Partial Content",
+    [207] = "Multi-Status",
+    [208] = "Already Reported",
+    [226] = "IM Used",
+    [300] = "Multiple Choices",
+    [301] = "Moved Permanently",
+    [302] = "Found",
+    [303] = "See Other",
+    [304] = "Not Modified",
+    [305] = "Use Proxy",
+    [307] = "Temporary Redirect",
+    [308] = "Permanent Redirect",
+    [400] = "Bad Request",
+    [401] = "Unauthorized",
+    [402] = "Payment Required",
+    [403] = "Forbidden",
+    [404] = "Not Found",
+    [405] = "Method Not Allowed",
+    [406] = "Not Acceptable",
+    [407] = "Proxy Authentication Required",
+    [408] = "Request Timeout",
+    [409] = "Conflict",
+    [410] = "Gone",
+    [411] = "Length Required",
+    [412] = "Precondition Failed",
+    [413] = "Content Too Large",
+    [414] = "URI Too Long",
+    [415] = "Unsupported Media Type",
+    [416] = "Range Not Satisfiable",
+    [417] = "Expectation Failed",
+    [421] = "Misdirected Request",
+    [422] = "Unprocessable Content",
+    [423] = "Locked",
+    [424] = "Failed Dependency",
+    [425] = "Too Early",
+    [426] = "Upgrade Required",
+    [428] = "Precondition Required",
+    [429] = "Too Many Requests",
+    [431] = "Request Header Fields Too Large",
+    [451] = "Unavailable For Legal Reasons",
+    [500] = "Internal Server Error",
+    [501] = "Not Implemented",
+    [502] = "Bad Gateway",
+    [503] = "Service Unavailable",
+    [504] = "Gateway Timeout",
+    [505] = "HTTP Version Not Supported",
+    [506] = "Variant Also Negotiates",
+    [507] = "Insufficient Storage",
+    [508] = "Loop Detected",
+    [510] = "Not Extended",
+    [511] = "Network Authentication Required",
+};
+
+const char *
+status_phrase(int status)
+{
+	const int count = sizeof(phrases) / sizeof(phrases[0]);
+
+	if (status < 0 || status >= count || phrases[status] == NULL)
+		return "";
+	return phrases[status];
+}

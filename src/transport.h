@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* transport: how one exchange reaches one server of an upstream. Commands go
+ * down, events come up.
+ *
+ * Rules. Slices die when the call returns. No event is delivered inside a
+ * command: it waits for the loop's next step. After cancel, end or broken
+ * nothing more comes and the transport is gone for its owner: it frees itself.
+ * Commands may be given inside events. One exchange, one transport. */
+#ifndef TRANSPORT_H
+#define TRANSPORT_H
+
+#include <stdbool.h>
+
+#include "addr.h"
+#include "http.h"
+#include "reason.h"
+
+struct transport;
+struct loop;
+
+struct transport_broken {
+	enum reason why;    /* UPSTREAM_*: refused, timeouts, closed, malformed */
+	bool sent;          /* some byte of the request may have been seen */
+	bool response_seen; /* some byte of a response came */
+	bool reused;        /* the connection had carried an exchange before */
+};
+
+struct transport_ops {
+	/* The request's head and how long its body is. Called once, first. */
+	void (*start)(struct transport *t, const struct head *head,
+	    struct body_plan plan);
+	/* A piece of the body, takes from the front. Less: wait for ready. */
+	size_t (*body)(struct transport *t, struct slice piece);
+	/* The request is complete (also when it has no body). */
+	void (*end)(struct transport *t);
+	void (*pause)(struct transport *t);  /* no body events */
+	void (*resume)(struct transport *t);
+	void (*cancel)(struct transport *t); /* nobody waits any more */
+	int (*lend_wire)(struct transport *t); /* NULL op: has none to lend */
+};
+
+struct transport_events {
+	/* Connected; and again each time that body can take more. */
+	void (*ready)(void *owner);
+	/* 1xx other than 100 and 101. */
+	void (*interim)(void *owner, const struct head *head);
+	/* The final head, checked; plan: the body that follows. Hop-by-hop
+	 * fields are still in. */
+	void (*head)(void *owner, const struct head *head,
+	    struct body_plan plan);
+	/* Takes from the front. Less than len: paused, the transport keeps the
+	 * rest and offers it again after resume. */
+	size_t (*body)(void *owner, struct slice piece);
+	void (*end)(void *owner);
+	void (*broken)(void *owner, const struct transport_broken *how);
+};
+
+/* First member of each transport implementation. */
+struct transport {
+	const struct transport_ops *ops;
+	const struct transport_events *events;
+	void *owner;      /* of the events; NULL after cancel */
+	const char *name; /* "evhttp", "native": for the log */
+	bool holds_body;  /* wants the whole body before it connects */
+};
+
+/* What a transport needs to be opened. Its deadlines are the exchange's. */
+struct transport_request {
+	struct loop *loop;
+	const struct addr *server;
+	uint32_t head_limit; /* of the response */
+	const struct transport_events *events;
+	void *owner;
+};
+typedef struct transport *transport_open_fn(const struct transport_request *);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* wire: a non-blocking stream of bytes over a connected socket. */
+#include "wire.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "log.h"
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct wire *wire = arg;
+
+	(void)fd;
+	(void)what;
+	wire->events->readable(wire);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct wire *wire = arg;
+
+	(void)fd;
+	(void)what;
+	wire_write_off(wire);
+	wire->events->writable(wire);
+}
+
+void
+wire_open(struct wire *wire, struct loop *loop, int fd,
+    const struct wire_events *events)
+{
+	wire->fd = fd;
+	wire->events = events;
+	wire->write_event = NULL;
+	wire->watch = WIRE_QUIET;
+	event_assign(&wire->read_event, loop->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, wire);
+}
+
+/* Once Linux has read a FIN it goes on reading 0, also after a reset: that one
+ * then stands only here. */
+static bool
+is_broken(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ||
+	       error != 0;
+}
+
+ssize_t
+wire_read(struct wire *wire, void *to, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(wire->fd, to, size);
+	while (n < 0 && errno == EINTR);
+	if (n == 0 && wire->watch == WIRE_WATCHING && is_broken(wire->fd))
+		return WIRE_FAILED;
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? WIRE_AGAIN
+	                                               : WIRE_FAILED;
+}
+
+ssize_t
+wire_write(struct wire *wire, const struct iovec *iov, int count)
+{
+	struct msghdr message = {
+	    .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+	ssize_t n;
+
+	do
+		n = sendmsg(wire->fd, &message, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : WIRE_FAILED;
+}
+
+/* libevent refuses level and edge triggered events on one descriptor, so the
+ * read event is assigned anew whenever the kind of watch changes. */
+static void
+watch(struct wire *wire, enum wire_watch kind)
+{
+	struct event_base *base = event_get_base(&wire->read_event);
+	short what = EV_READ | EV_PERSIST;
+
+	if (wire->watch == kind)
+		return;
+	if (wire->watch != WIRE_QUIET)
+		event_del(&wire->read_event);
+	wire->watch = kind;
+	if (kind == WIRE_QUIET)
+		return;
+	if (kind == WIRE_WATCHING)
+		what |= EV_ET;
+	if (event_get_events(&wire->read_event) != what)
+		event_assign(&wire->read_event, base, wire->fd, what,
+		    on_readable, wire);
+	event_add(&wire->read_event, NULL);
+}
+
+void
+wire_read_on(struct wire *wire)
+{
+	watch(wire, WIRE_READING);
+}
+
+void
+wire_read_off(struct wire *wire)
+{
+	watch(wire, WIRE_QUIET);
+}
+
+void
+wire_watch_reset(struct wire *wire)
+{
+	/* a blocked write hears of the reset by itself */
+	watch(wire, wire->write_event != NULL ? WIRE_QUIET : WIRE_WATCHING);
+}
+
+void
+wire_write_on(struct wire *wire)
+{
+	if (wire->write_event != NULL)
+		return;
+	if (wire->watch == WIRE_WATCHING)
+		watch(wire, WIRE_QUIET);
+	wire->write_event = event_new(event_get_base(&wire->read_event),
+	    wire->fd, EV_WRITE, on_writable, wire);
+	if (wire->write_event == NULL || event_add(wire->write_event, NULL))
+		log_fatal("no memory for an event");
+}
+
+void
+wire_write_off(struct wire *wire)
+{
+	if (wire->write_event == NULL)
+		return;
+	event_free(wire->write_event);
+	wire->write_event = NULL;
+}
+
+void
+wire_shutdown(struct wire *wire)
+{
+	shutdown(wire->fd, SHUT_WR);
+}
+
+void
+wire_close(struct wire *wire)
+{
+	if (wire->fd < 0)
+		return;
+	watch(wire, WIRE_QUIET);
+	wire_write_off(wire);
+	close(wire->fd);
+	wire->fd = -1;
+}
+
+void
+wire_reset(struct wire *wire)
+{
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	if (wire->fd >= 0)
+		setsockopt(wire->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	wire_close(wire);
+}

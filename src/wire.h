@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* wire: a non-blocking stream of bytes over a connected socket. It hides what
+ * lies under it (TLS, later). Direct read and write; the write event exists
+ * only while a write is blocked. */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct loop;
+struct wire;
+
+struct wire_events {
+	void (*readable)(struct wire *wire);
+	void (*writable)(struct wire *wire);
+};
+
+enum { WIRE_AGAIN = -1, WIRE_FAILED = -2 };
+
+struct wire {
+	struct event read_event;
+	struct event *write_event; /* NULL unless a write is blocked */
+	const struct wire_events *events;
+	int fd;
+	enum wire_watch { WIRE_QUIET, WIRE_READING, WIRE_WATCHING } watch;
+};
+
+/* Takes the descriptor (non-blocking). Nothing is watched yet. */
+void wire_open(struct wire *wire, struct loop *loop, int fd,
+    const struct wire_events *events);
+/* > 0 bytes read; 0 the peer has sent its FIN; WIRE_AGAIN; WIRE_FAILED. */
+ssize_t wire_read(struct wire *wire, void *to, size_t size);
+/* Bytes taken (0: blocked), or WIRE_FAILED. */
+ssize_t wire_write(struct wire *wire, const struct iovec *iov, int count);
+/* readable comes while there is something to read (or FIN, or failure). */
+void wire_read_on(struct wire *wire);
+void wire_read_off(struct wire *wire);
+/* After a FIN: readable comes once when the connection breaks (RST); read then
+ * gives WIRE_FAILED; a 0 is the FIN again. */
+void wire_watch_reset(struct wire *wire);
+/* writable comes once, as soon as some bytes would be taken. */
+void wire_write_on(struct wire *wire);
+void wire_write_off(struct wire *wire);
+void wire_shutdown(struct wire *wire); /* sends FIN */
+void wire_close(struct wire *wire);    /* orderly */
+void wire_reset(struct wire *wire);    /* RST: the peer sees a broken stream */
+
+#endif
