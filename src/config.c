@@ -52,8 +52,8 @@ config_unref(struct config *config)
 	if (config == NULL)
 		return;
 	/* The last one must see all that the others did with it. */
-	if (atomic_fetch_sub_explicit(
-		&config->refs, 1, memory_order_acq_rel) > 1)
+	if (atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) >
+	    1)
 		return;
 	for (i = 0; i < config->listen_count; i++)
 		hosts_free(config->listens[i]->door);

@@ -12,9 +12,9 @@
 struct door_draft {
 	struct listen_config *listen;
 	const struct site_draft *site; /* the last that named it */
-	unsigned line;                 /* where it did */
-	bool dual;                     /* an IPv6 address that takes IPv4 too */
-	struct hosts *names;           /* values: struct host_draft */
+	unsigned line;		       /* where it did */
+	bool dual;		       /* an IPv6 address that takes IPv4 too */
+	struct hosts *names;	       /* values: struct host_draft */
 };
 
 struct checking {
@@ -97,8 +97,8 @@ config_draft_site(struct config_draft *draft, const struct config_file *file)
 	draft_of_site->site = site;
 	draft_of_site->file = file;
 	draft_of_site->upstream_names = hosts_new();
-	draft->sites = config_grow(
-	    draft->sites, draft->site_count, sizeof(*draft->sites));
+	draft->sites =
+	    config_grow(draft->sites, draft->site_count, sizeof(*draft->sites));
 	draft->sites[draft->site_count++] = draft_of_site;
 	return draft_of_site;
 }
@@ -148,8 +148,7 @@ refuse_method(struct checking *c, const struct site_draft *site,
 	struct config_notes *notes = &c->draft->notes;
 	unsigned line, method = method_find_nocase(word->text, own);
 	struct slice near = method_nearest(word->text, own);
-	const struct site_draft *other =
-	    site_with_method(c, word->text, &line);
+	const struct site_draft *other = site_with_method(c, word->text, &line);
 	const char *name = quote(c, word->text);
 
 	if (method != METHOD_NONE)
@@ -189,15 +188,15 @@ check_methods(struct checking *c, const struct site_draft *site,
 		else
 			rules->written |= method_bit(method);
 	}
-	rules->allow = policy_allow_set(rules->written,
-	    site->site->head_with_get, rules->options_answer);
+	rules->allow = policy_allow_set(
+	    rules->written, site->site->head_with_get, rules->options_answer);
 	site->site->rules.supported |= rules->allow;
 }
 
 /* The nearest name of an upstream of the site, or SLICE_NONE. Errors only. */
 static struct slice
-nearest_upstream(struct checking *c, const struct site_draft *site,
-    struct slice name)
+nearest_upstream(
+    struct checking *c, const struct site_draft *site, struct slice name)
 {
 	struct slice near = SLICE_NONE;
 	unsigned i;
@@ -219,6 +218,8 @@ find_upstream(struct checking *c, const struct site_draft *site,
 		site->upstreams[number - 1].used = true;
 		return site->upstreams[number - 1].upstream;
 	}
+	if (site->broken)
+		return NULL;
 	near = nearest_upstream(c, site, name);
 	if (near.len > 0)
 		config_error(&c->draft->notes, site->file, line,
@@ -253,11 +254,11 @@ check_upstream(struct checking *c, const struct site_draft *site,
 		return;
 	}
 	location->upstream = fallback;
-	if (fallback != NULL || site->upstream.len > 0)
+	if (fallback != NULL || site->upstream.len > 0 || site->broken ||
+	    site->site->rules.line == 0)
 		return;
 	if (forwards(&location->rules))
-		config_error(&c->draft->notes, site->file,
-		    location->rules.line,
+		config_error(&c->draft->notes, site->file, location->rules.line,
 		    "no upstream for this location: add 'upstream = NAME' "
 		    "here or to [site]");
 }
@@ -325,8 +326,8 @@ static struct door_draft *
 add_door(struct checking *c, const struct site_draft *site,
     const struct listen_draft *from)
 {
-	struct listen_config *listen = config_arena(
-	    &c->draft->config->arena, sizeof(*listen));
+	struct listen_config *listen =
+	    config_arena(&c->draft->config->arena, sizeof(*listen));
 	struct door_draft *door;
 
 	listen->addr = from->addr;
@@ -334,8 +335,7 @@ add_door(struct checking *c, const struct site_draft *site,
 	listen->door = hosts_new();
 	listen->file = site->file->path;
 	listen->line = from->line;
-	c->doors =
-	    config_grow(c->doors, c->door_count, sizeof(*c->doors));
+	c->doors = config_grow(c->doors, c->door_count, sizeof(*c->doors));
 	door = &c->doors[c->door_count++];
 	*door = (struct door_draft){.listen = listen,
 	    .site = site,
@@ -377,8 +377,8 @@ find_door(struct checking *c, const struct site_draft *site,
 }
 
 static void
-add_host(struct checking *c, const struct door_draft *door,
-    struct host_draft *host)
+add_host(
+    struct checking *c, const struct door_draft *door, struct host_draft *host)
 {
 	const struct host_draft *other;
 
@@ -393,8 +393,7 @@ add_host(struct checking *c, const struct door_draft *door,
 	host->refused = true;
 	config_error(&c->draft->notes, host->site->file, host->line,
 	    "host %s is taken on %s by %s:%u", quote(c, host->name),
-	    quote(c, door->listen->text), other->site->file->path,
-	    other->line);
+	    quote(c, door->listen->text), other->site->file->path, other->line);
 }
 
 /* The names of one site, each once. */
@@ -407,8 +406,8 @@ check_hosts(struct checking *c, const struct site_draft *draft)
 	struct host_draft *host;
 	unsigned i;
 
-	site->hosts = config_arena(&c->draft->config->arena,
-	    draft->host_count * sizeof(*site->hosts));
+	site->hosts = config_arena(
+	    &c->draft->config->arena, draft->host_count * sizeof(*site->hosts));
 	for (i = 0; i < draft->host_count; i++) {
 		host = &draft->hosts[i];
 		site->hosts[site->host_count++] = host->name;
@@ -480,8 +479,8 @@ door_at(struct checking *c, const char *host, const struct addr *addr)
 	char text[ADDR_TEXT_MAX];
 	int len = snprintf(
 	    text, sizeof(text), "%s:%u", host, (unsigned)addr_port(addr));
-	unsigned number = number_find(
-	    c->door_numbers, (struct slice){text, (size_t)len});
+	unsigned number =
+	    number_find(c->door_numbers, (struct slice){text, (size_t)len});
 
 	return number > 0 ? &c->doors[number - 1] : NULL;
 }
@@ -598,8 +597,8 @@ behind(const struct hosts *door, struct slice name, struct arena *scratch)
 	if (slice_starts(name, SLICE("*.")))
 		name = (struct slice){name.at + 2, name.len - 2};
 	dot = slice_find(name, '.', 0);
-	query = arena_printf(scratch, "!%.*s", (int)(name.len - dot),
-	    name.at + dot);
+	query = arena_printf(
+	    scratch, "!%.*s", (int)(name.len - dot), name.at + dot);
 	return hosts_find(door, query);
 }
 
@@ -650,9 +649,8 @@ default_host(struct site_draft *draft)
 	if (draft->host_count > 0)
 		return;
 	draft->hosts = config_grow(draft->hosts, 0, sizeof(*draft->hosts));
-	draft->hosts[0] = (struct host_draft){.name = SLICE("*"),
-	    .line = draft->site->rules.line,
-	    .site = draft};
+	draft->hosts[0] = (struct host_draft){
+	    .name = SLICE("*"), .line = draft->site->rules.line, .site = draft};
 	draft->host_count = 1;
 }
 
@@ -687,6 +685,8 @@ check_names(struct checking *c)
 
 	for (i = 0; i < c->draft->site_count; i++) {
 		draft = c->draft->sites[i];
+		if (draft->site->rules.line == 0)
+			continue;
 		other = hosts_add(
 		    names, draft->site->rules.name, c->draft->sites[i]);
 		if (other == NULL)

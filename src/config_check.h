@@ -16,12 +16,13 @@ struct word_draft {
 };
 
 struct location_draft {
-	struct location *location;  /* with its pattern, in the site's trie */
-	struct word_draft *unknown; /* of allow: perhaps the site's own methods */
-	struct slice upstream;      /* a name, or empty: the site's */
+	struct location *location; /* with its pattern, in the site's trie */
+	struct word_draft
+	    *unknown;	       /* of allow: perhaps the site's own methods */
+	struct slice upstream; /* a name, or empty: the site's */
 	unsigned upstream_line;
 	unsigned words; /* of allow, so far */
-	bool none;      /* allow = none */
+	bool none;	/* allow = none */
 };
 
 struct upstream_draft {
@@ -49,7 +50,7 @@ struct site_draft {
 	struct site *site; /* rules.line 0: no [site] in the file */
 	const struct config_file *file;
 	unsigned first_line; /* of a section that belongs to a site */
-	bool broken;         /* part of the file was not understood */
+	bool broken;	     /* part of the file was not understood */
 	struct slice upstream;
 	unsigned upstream_line;
 	struct location_draft *locations; /* malloced, like all lists here */
@@ -57,15 +58,15 @@ struct site_draft {
 	struct host_draft *hosts;
 	struct listen_draft *listens;
 	unsigned location_count, upstream_count, host_count, listen_count;
-	unsigned *method_lines; /* of rules.own */
+	unsigned *method_lines;	      /* of rules.own */
 	struct hosts *upstream_names; /* values: their numbers, from 1 */
-	struct hosts *labels;         /* of [location LABEL]: their lines */
+	struct hosts *labels;	      /* of [location LABEL]: their lines */
 };
 
 struct config_draft {
 	struct config *config;
 	struct config_notes notes;
-	struct arena scratch; /* lives as long as the draft */
+	struct arena scratch;		/* lives as long as the draft */
 	const struct config_file *file; /* the first one */
 	struct site_draft **sites;
 	unsigned site_count;

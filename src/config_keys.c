@@ -21,8 +21,8 @@
 
 const struct config_key config_keys[KEY_COUNT] = {
 #define KEY(section, id, name, type, least, most, words, place)                \
-	[KEY_##id] = {SECTION_##section, name, TYPE_##type, least, most,       \
-	    words, place},
+	[KEY_##id] = {                                                         \
+	    SECTION_##section, name, TYPE_##type, least, most, words, place},
 #include "config_keys.def"
 #undef KEY
 };
@@ -196,16 +196,15 @@ amount(const struct config_key *key, uint64_t value)
 		return shown;
 	for (unit = units_of(key); unit->name != NULL; unit++)
 		if (value % unit->factor == 0)
-			shown = (struct amount){
-			    value / unit->factor, unit->name};
+			shown =
+			    (struct amount){value / unit->factor, unit->name};
 	return shown;
 }
 
 static bool
 in_range(const struct config_key *key, uint64_t number, uint64_t factor)
 {
-	return number <= key->most / factor &&
-	       number * factor >= key->least;
+	return number <= key->most / factor && number * factor >= key->least;
 }
 
 static bool
@@ -252,8 +251,8 @@ unit_find(const struct config_key *key, struct slice name)
 
 /* Digits and a unit; a time without one is refused unless it is 0. */
 static bool
-read_number(const struct config_key *key, struct slice value, uint64_t *out,
-    char *why)
+read_number(
+    const struct config_key *key, struct slice value, uint64_t *out, char *why)
 {
 	struct slice digits = {value.at, 0}, rest;
 	const struct unit *unit;
@@ -280,8 +279,8 @@ read_number(const struct config_key *key, struct slice value, uint64_t *out,
 }
 
 static bool
-read_word(const struct config_key *key, struct slice value, uint64_t *out,
-    char *why)
+read_word(
+    const struct config_key *key, struct slice value, uint64_t *out, char *why)
 {
 	struct slice rest = slice_of(key->words), word;
 	int len;
@@ -320,8 +319,8 @@ store(const struct config_key *key, void *base, uint64_t value)
 }
 
 bool
-config_key_set(const struct config_key *key, void *base, struct slice value,
-    char *why)
+config_key_set(
+    const struct config_key *key, void *base, struct slice value, char *why)
 {
 	uint64_t number = 0;
 	bool good;

@@ -65,7 +65,7 @@ struct slice config_word_nearest(const char *words, struct slice word);
 /* Reads a value of any type but TEXT and LIST into its field of base, the
  * struct of the section. False: why, of CONFIG_WHY_MAX bytes, says what is
  * wrong with the value and what to write; nothing is changed. */
-bool config_key_set(const struct config_key *key, void *base,
-    struct slice value, char *why);
+bool config_key_set(
+    const struct config_key *key, void *base, struct slice value, char *why);
 
 #endif

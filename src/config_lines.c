@@ -50,15 +50,15 @@ config_notes_sort(struct config_notes *notes)
 }
 
 static struct config_note *
-add_note(struct config_notes *notes, const struct config_file *file,
-    unsigned line)
+add_note(
+    struct config_notes *notes, const struct config_file *file, unsigned line)
 {
 	struct config_note *note;
 
 	if (notes->count == notes->cap) {
 		notes->cap = notes->cap > 0 ? notes->cap * 2 : 16;
-		notes->list = mem_realloc(
-		    notes->list, notes->cap * sizeof(*notes->list));
+		notes->list =
+		    mem_realloc(notes->list, notes->cap * sizeof(*notes->list));
 	}
 	note = &notes->list[notes->count];
 	*note = (struct config_note){
@@ -68,8 +68,8 @@ add_note(struct config_notes *notes, const struct config_file *file,
 }
 
 static const char *
-place(struct config_notes *notes, const struct config_file *file,
-    unsigned line, const char *kind, const char *text)
+place(struct config_notes *notes, const struct config_file *file, unsigned line,
+    const char *kind, const char *text)
 {
 	if (line == 0)
 		return arena_printf(
@@ -130,8 +130,8 @@ config_quote(struct config_notes *notes, struct slice word)
 	char *out = arena_alloc(&notes->arena, len + sizeof("..."));
 
 	for (i = 0; i < len; i++)
-		out[i] = word.at[i] >= ' ' && word.at[i] <= '~' ? word.at[i]
-								 : '?';
+		out[i] =
+		    word.at[i] >= ' ' && word.at[i] <= '~' ? word.at[i] : '?';
 	memcpy(out + len, cut ? "..." : "", cut ? sizeof("...") : 1);
 	return out;
 }
@@ -182,17 +182,15 @@ has_control(struct slice line)
 	return false;
 }
 
-/* Where the first of two comment signs stands behind a blank, or the length. */
+/* Where the sign stands behind a blank, or the length. */
 static size_t
-find_comment(struct slice s, char sign, char other)
+find_comment(struct slice s, char sign)
 {
-	size_t i;
+	size_t at = slice_find(s, sign, 1);
 
-	for (i = 1; i < s.len; i++)
-		if ((s.at[i] == sign || s.at[i] == other) &&
-		    is_blank(s.at[i - 1]))
-			return i;
-	return s.len;
+	while (at < s.len && !is_blank(s.at[at - 1]))
+		at = slice_find(s, sign, at + 1);
+	return at;
 }
 
 /* "[name]", and nothing behind it but a comment. */
@@ -213,7 +211,8 @@ read_header(struct slice line, struct slice *name)
 		       "own";
 	if (slice_find(*name, '[', 0) < name->len)
 		return "'[' inside a section header";
-	if (find_comment(*name, ';', '#') < name->len)
+	if (find_comment(*name, ';') < name->len ||
+	    find_comment(*name, '#') < name->len)
 		return "a comment inside a section header: put it behind the "
 		       "']'";
 	if (name->len > CONFIG_SECTION_MAX)
@@ -263,8 +262,8 @@ read_pair(struct slice line)
 	if (at == line.len || line.at[at] != '=')
 		return "expected 'key = value': '=' is missing after the key";
 	value = (struct slice){line.at + at, line.len - at};
-	value.len = find_comment(value, ';', ';');
-	if (find_comment(value, '#', '#') < value.len)
+	value.len = find_comment(value, ';');
+	if (find_comment(value, '#') < value.len)
 		return "'#' begins no comment behind a value: use ';', or put "
 		       "the comment on a line of its own";
 	return NULL;

@@ -13,22 +13,22 @@
 #include "transport_evhttp.h"
 
 enum state {
-	READ,    /* a head came: who asks, for what */
-	DECIDE,  /* the policy's questions */
-	SCAN,    /* the body is read before the upstream is opened */
+	READ,	 /* a head came: who asks, for what */
+	DECIDE,	 /* the policy's questions */
+	SCAN,	 /* the body is read before the upstream is opened */
 	CONNECT, /* a server is being reached */
 	FORWARD, /* the request goes out; the response's head is awaited */
-	RELAY,   /* the response goes back */
-	ANSWER,  /* the gate answers itself */
-	FINISH,  /* told, and gone */
+	RELAY,	 /* the response goes back */
+	ANSWER,	 /* the gate answers itself */
+	FINISH,	 /* told, and gone */
 	STAY
 };
 
 struct exchange {
-	struct client *client;       /* borrowed until the last command */
+	struct client *client;	     /* borrowed until the last command */
 	struct transport *transport; /* NULL: none open */
 	struct exchange_env *env;    /* borrowed: outlives its exchanges */
-	struct config *config;       /* the generation it began with */
+	struct config *config;	     /* the generation it began with */
 	struct arena arena;
 	struct timer timer;
 	enum state state;
@@ -39,7 +39,8 @@ struct exchange {
 	struct forward_origin origin;
 	const struct location *location; /* where it is forwarded */
 	struct upstream_choice choice;
-	struct head sent_head; /* what goes upstream */
+	struct head sent_head;	  /* what goes upstream */
+	struct slice answer_left; /* of a local answer's body, in the arena */
 	uint64_t bytes_in, started_us, answered_us;
 	int status, upstream_status;
 	const char *transport_name; /* static; NULL: none was opened */
@@ -79,15 +80,15 @@ wait_connect(const struct exchange *x)
 static struct wait
 wait_response(const struct exchange *x)
 {
-	return (struct wait){x->location->upstream->response_timeout,
-	    REASON_UPSTREAM_TIMEOUT};
+	return (struct wait){
+	    x->location->upstream->response_timeout, REASON_UPSTREAM_TIMEOUT};
 }
 
 static struct wait
 wait_body(const struct exchange *x)
 {
-	return (struct wait){x->location->upstream->body_timeout,
-	    REASON_UPSTREAM_BODY_TIMEOUT};
+	return (struct wait){
+	    x->location->upstream->body_timeout, REASON_UPSTREAM_BODY_TIMEOUT};
 }
 
 #define TO(state) (1u << (state))
@@ -102,9 +103,9 @@ static const struct {
     [DECIDE] = {step_decide, wait_none, TO(SCAN) | TO(CONNECT) | TO(ANSWER)},
     [SCAN] = {step_scan, wait_none, TO(CONNECT) | TO(ANSWER) | TO(FINISH)},
     [CONNECT] = {step_connect, wait_connect,
-        TO(CONNECT) | TO(FORWARD) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
+	TO(CONNECT) | TO(FORWARD) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
     [FORWARD] = {step_forward, wait_response,
-        TO(RELAY) | TO(ANSWER) | TO(FINISH)},
+	TO(RELAY) | TO(ANSWER) | TO(FINISH)},
     [RELAY] = {step_relay, wait_body, TO(FINISH)},
     [ANSWER] = {step_answer, wait_none, TO(FINISH)},
     [FINISH] = {step_finish, wait_none, 0},
@@ -261,6 +262,25 @@ cancel_transport(struct exchange *x)
 		transport->ops->cancel(transport);
 }
 
+/* A client that does not take all of it now is waited for, by its own deadline.
+ */
+static enum state
+send_answer(struct exchange *x)
+{
+	struct slice *left = &x->answer_left;
+	size_t taken;
+
+	if (left->len > 0) {
+		taken = x->client->ops->body(x->client, *left);
+		left->at += taken;
+		left->len -= taken;
+	}
+	if (left->len > 0)
+		return STAY;
+	x->complete = true;
+	return FINISH;
+}
+
 static enum state
 step_answer(struct exchange *x)
 {
@@ -274,31 +294,28 @@ step_answer(struct exchange *x)
 	    .request_id = x->origin.request_id,
 	    .gate = &x->config->gate,
 	    .now = time(NULL)};
-	struct client *client = x->client;
 	struct body_plan plan = {BODY_NONE, 0};
-	struct head head;
-	struct slice body;
+	struct head head, kept;
+	enum state next;
 
 	cancel_transport(x);
 	if (x->decision.verdict != VERDICT_ANSWER) {
 		facts.status = reason_status(x->reason);
 		facts.has_allow = false;
 	}
-	answer_build(&facts, &x->arena, &head, &body);
-	if (body.len > 0)
-		plan = (struct body_plan){BODY_LENGTH, body.len};
+	answer_build(&facts, &x->arena, &head, &x->answer_left);
+	if (x->answer_left.len > 0)
+		plan = (struct body_plan){BODY_LENGTH, x->answer_left.len};
 	x->status = head.status;
 	x->head_sent = true;
-	client->ops->head(client, &head, plan, reason_closes(x->reason));
-	while (body.len > 0) {
-		size_t taken = client->ops->body(client, body);
-
-		assert(taken > 0); /* an answer is smaller than any buffer */
-		body.at += taken;
-		body.len -= taken;
+	x->client->ops->head(x->client, &head, plan,
+	    reason_closes(x->reason) || x->env->draining);
+	next = send_answer(x);
+	if (next == STAY) {
+		head_copy(&kept, &x->head, &x->arena);
+		x->head = kept;
 	}
-	x->complete = true;
-	return FINISH;
+	return next;
 }
 
 static void
@@ -330,7 +347,7 @@ tell(struct exchange *x, uint64_t bytes_out)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	access.began_wall_us = (uint64_t)now.tv_sec * 1000000 +
-	    (uint64_t)now.tv_nsec / 1000 - duration;
+			       (uint64_t)now.tv_nsec / 1000 - duration;
 	if (x->answered_us > 0)
 		access.upstream_us = x->answered_us - x->started_us;
 	if (agent != NULL)
@@ -386,8 +403,7 @@ try_next(struct exchange *x)
 
 	if (x->state != CONNECT || x->plan.kind != BODY_NONE)
 		return false;
-	if (!upstream_choose(
-		x->env->upstreams, x->location->upstream, &next))
+	if (!upstream_choose(x->env->upstreams, x->location->upstream, &next))
 		return false;
 	cancel_transport(x);
 	advance(x, CONNECT);
@@ -397,8 +413,9 @@ try_next(struct exchange *x)
 static void
 on_timer(struct timer *timer)
 {
-	struct exchange *x = (struct exchange *)((char *)timer -
-	    offsetof(struct exchange, timer));
+	struct exchange *x =
+	    (struct exchange *)((char *)timer -
+				offsetof(struct exchange, timer));
 
 	if (!try_next(x))
 		fail(x, states[x->state].wait(x).why);
@@ -431,22 +448,32 @@ client_open(void *arg, struct client *client, const struct head *head,
 	advance(x, step_read(x));
 }
 
+/* While the request goes out, a response is not yet due. */
+static void
+request_moved(struct exchange *x)
+{
+	if (x->state == FORWARD)
+		rearm(x);
+}
+
 static size_t
 client_body(void *owner, struct slice piece)
 {
 	struct exchange *x = owner;
-	uint64_t limit = x->location->rules.body_limit;
+	uint64_t limit;
 	size_t taken;
 
+	if (x->transport == NULL)
+		return piece.len; /* answered already */
+	limit = x->location->rules.body_limit;
 	if (limit > 0 && x->bytes_in + piece.len > limit) {
 		x->bytes_in += piece.len;
 		fail(x, REASON_BODY_TOO_LARGE);
 		return piece.len;
 	}
-	if (x->transport == NULL)
-		return piece.len;
 	taken = x->transport->ops->body(x->transport, piece);
 	x->bytes_in += taken;
+	request_moved(x);
 	return taken;
 }
 
@@ -456,10 +483,12 @@ client_end(void *owner)
 	struct exchange *x = owner;
 
 	x->request_done = true;
-	if (x->state == SCAN)
+	if (x->state == SCAN) {
 		advance(x, CONNECT);
-	else if (x->transport != NULL)
+	} else if (x->transport != NULL) {
 		x->transport->ops->end(x->transport);
+		request_moved(x);
+	}
 }
 
 static void
@@ -472,13 +501,19 @@ static void
 client_ready(void *owner)
 {
 	struct exchange *x = owner;
+	enum state next;
 
+	if (x->state == ANSWER) {
+		next = send_answer(x);
+		if (next != STAY)
+			advance(x, next);
+		return;
+	}
 	if (!x->blocked)
 		return;
 	x->blocked = false;
 	rearm(x);
-	if (x->transport != NULL)
-		x->transport->ops->resume(x->transport);
+	x->transport->ops->resume(x->transport);
 }
 
 const struct client_events exchange_events = {

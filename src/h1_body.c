@@ -118,6 +118,8 @@ void
 h1_body_unread(struct h1_body *body, size_t n)
 {
 	assert(n <= body->total);
+	assert(n == 0 || body->state == DATA || body->state == LENGTH ||
+	       body->state == UNTIL_CLOSE);
 	body->total -= n;
 	if (body->state != UNTIL_CLOSE)
 		body->left += n;

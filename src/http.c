@@ -120,22 +120,18 @@ head_has_token(const struct head *head, enum field_id id, struct slice t)
 	return false;
 }
 
-/* The copy of a part of something that was copied whole. */
+/* A copy of part that lies in copy, the copy of whole, as part does in whole;
+ * or by itself, where part is none of it. */
 static struct slice
-moved(struct slice part, struct slice from, struct slice to)
+copy_part(struct slice part, struct slice whole, struct slice copy,
+    struct arena *arena)
 {
-	if (part.at == NULL)
-		return SLICE_NONE;
-	return (struct slice){to.at + (part.at - from.at), part.len};
-}
+	uintptr_t start = (uintptr_t)part.at, from = (uintptr_t)whole.at;
 
-/* Whether part lies within whole, as path and query do within target. */
-static bool
-is_part(struct slice part, struct slice whole)
-{
-	return part.at == NULL || ((uintptr_t)part.at >= (uintptr_t)whole.at &&
-				      (uintptr_t)part.at + part.len <=
-					  (uintptr_t)whole.at + whole.len);
+	if (part.at == NULL || start < from ||
+	    start + part.len > from + whole.len)
+		return arena_copy(arena, part);
+	return (struct slice){copy.at + (start - from), part.len};
 }
 
 void
@@ -145,8 +141,6 @@ head_copy(struct head *to, const struct head *from, struct arena *arena)
 	    arena_alloc(arena, from->field_count * sizeof(*fields));
 	unsigned i;
 
-	assert(is_part(from->path, from->target) &&
-	       is_part(from->query, from->target));
 	for (i = 0; i < from->field_count; i++)
 		fields[i] = (struct field){
 		    .name = arena_copy(arena, from->fields[i].name),
@@ -158,8 +152,8 @@ head_copy(struct head *to, const struct head *from, struct arena *arena)
 	to->scheme = arena_copy(arena, from->scheme);
 	to->authority = arena_copy(arena, from->authority);
 	to->target = arena_copy(arena, from->target);
-	to->path = moved(from->path, from->target, to->target);
-	to->query = moved(from->query, from->target, to->target);
+	to->path = copy_part(from->path, from->target, to->target, arena);
+	to->query = copy_part(from->query, from->target, to->target, arena);
 	to->phrase = arena_copy(arena, from->phrase);
 }
 

@@ -117,14 +117,26 @@ is_upgrade(const struct head *head)
 	       head_has_token(head, FIELD_CONNECTION, SLICE("upgrade"));
 }
 
+/* evhttp writes it as it is, whatever it holds. */
+static bool
+is_origin_form(struct slice target)
+{
+	for (size_t i = 0; i < target.len; i++) {
+		unsigned char c = (unsigned char)target.at[i];
+
+		if (c <= ' ' || c >= 0x7f)
+			return false;
+	}
+	return target.len > 0 && target.at[0] == '/';
+}
+
 bool
 transport_evhttp_can(
     const struct head *head, struct body_plan plan, uint64_t body_limit)
 {
 	if (find_row(method_find(head->method, NULL)) == METHOD_ROWS)
 		return false;
-	if (head->form == TARGET_ASTERISK || head->target.len == 0 ||
-	    head->target.at[0] != '/')
+	if (head->form == TARGET_ASTERISK || !is_origin_form(head->target))
 		return false;
 	if (is_upgrade(head))
 		return false;
@@ -278,6 +290,7 @@ start(struct transport *base, const struct head *head, struct body_plan plan)
 	for (unsigned i = 0; i < head->field_count; i++) {
 		const struct field *field = &head->fields[i];
 
+		assert(h1_field_valid(field));
 		if (!is_ours(field->id))
 			add_field(t, field->name, field->value);
 	}

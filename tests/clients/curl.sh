@@ -75,6 +75,6 @@ while [ "$i" -lt 50 ]; do
 	echo "output = /dev/null"
 	i=$((i + 1))
 done >"$folder/many"
-expect '50' sh -c "curl -sS -m 60 -Z -K '$folder/many' -w '%{http_code}\n' |
+expect '50' sh -c "curl -sS --no-progress-meter -m 60 -Z -K '$folder/many' -w '%{http_code}\n' |
     grep -c 200"
 done_here

@@ -49,8 +49,8 @@ bind_any_port(const char *ip, struct addr *addr)
 	int fd;
 
 	ck_assert(addr_parse(slice_of(ip), addr));
-	fd = socket(addr->sa.ss_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(
+	    addr->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (bind(fd, (struct sockaddr *)&addr->sa, addr->len) != 0) {

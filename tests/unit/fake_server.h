@@ -38,7 +38,7 @@ struct fake_server {
 	const struct fake_act *acts; /* borrowed */
 	unsigned connections;	     /* so far */
 	uint64_t sent, heard;	     /* bytes */
-	char *text;		     /* the first FAKE_KEPT bytes heard, and a NUL */
+	char *text; /* the first FAKE_KEPT bytes heard, and a NUL */
 	size_t text_len;
 	uint64_t act_done; /* bytes of the present SEND */
 	bool fin_heard, reset_heard;

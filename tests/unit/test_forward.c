@@ -1,0 +1,833 @@
+/* SPDX-License-Identifier: ISC */
+/* Heads on their way through: what goes on, what stays, what is added. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "forward.h"
+#include "guard.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define LINES_MAX 128
+
+#define TRUSTED "10.0.0.1"
+#define STRANGER "203.0.113.9"
+
+static struct arena arena;
+static struct addr_net nets[3];
+static struct gate_config gate;
+static struct site site;
+
+static void
+set_up(void)
+{
+	static const char *const texts[] = {
+	    "10.0.0.0/8", "2001:db8:1::/48", "unix"};
+	size_t i;
+
+	arena_init(&arena, NULL);
+	for (i = 0; i < COUNT(texts); i++)
+		ck_assert(addr_net_parse(slice_of(texts[i]), &nets[i]));
+	gate = (struct gate_config){.trusted_proxies = nets,
+	    .trusted_proxy_count = COUNT(nets),
+	    .request_id_header = SLICE("X-Request-Id")};
+	site =
+	    (struct site){.via = SLICE("methodgate"), .forwarded = FORWARDED_X};
+}
+
+static void
+tear_down(void)
+{
+	arena_done(&arena);
+}
+
+/* A head with the fields of lines ("Name: value\n"), each of whose bytes lie
+ * flush against a page that can't be read. */
+struct fixture {
+	struct head head;
+	struct field fields[LINES_MAX];
+	struct guarded names[LINES_MAX], values[LINES_MAX];
+};
+
+static void
+lay(struct fixture *f, const char *lines)
+{
+	*f = (struct fixture){.head = {.method = SLICE("GET"),
+				  .authority = SLICE("app.example:8080"),
+				  .target = SLICE("/x?y"),
+				  .path = SLICE("/x"),
+				  .minor = 1}};
+	f->head.fields = f->fields;
+	while (*lines != '\0') {
+		size_t name = strcspn(lines, ":");
+		const char *at = lines + name + 2;
+		size_t value = strcspn(at, "\n"), i = f->head.field_count++;
+
+		ck_assert_uint_lt(i, LINES_MAX);
+		f->names[i] = guard_bytes(lines, name);
+		f->values[i] = guard_bytes(at, value);
+		f->fields[i].name = (struct slice){f->names[i].at, name};
+		f->fields[i].value = (struct slice){f->values[i].at, value};
+		f->fields[i].id = field_find(f->fields[i].name);
+		lines = at + value + 1;
+	}
+}
+
+static void
+clear(struct fixture *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->head.field_count; i++) {
+		guard_free(&f->names[i]);
+		guard_free(&f->values[i]);
+	}
+}
+
+static struct addr
+peer_of(const char *text)
+{
+	struct addr addr = {.len = 0};
+
+	if (strcmp(text, "unix") == 0) {
+		addr.sa.ss_family = AF_UNIX;
+		addr.len = sizeof(sa_family_t);
+	} else {
+		ck_assert(addr_parse_ip(slice_of(text), &addr));
+	}
+	return addr;
+}
+
+/* The fields as "Name: value\n", each with the id that its name has. */
+static const char *
+lines_of(const struct head *head)
+{
+	static char out[65536];
+	size_t len = 0;
+	unsigned i;
+
+	out[0] = '\0';
+	for (i = 0; i < head->field_count; i++) {
+		const struct field *field = &head->fields[i];
+
+		ck_assert_int_eq(field->id, field_find(field->name));
+		len += (size_t)snprintf(out + len, sizeof(out) - len,
+		    "%.*s: %.*s\n", SLICE_ARG(field->name),
+		    SLICE_ARG(field->value));
+		ck_assert_uint_lt(len, sizeof(out));
+	}
+	return out;
+}
+
+static enum reason
+forward(struct fixture *f, const char *peer, struct head *to)
+{
+	struct addr addr = peer_of(peer);
+	struct forward_origin origin;
+	struct forward_facts facts = {&gate, &site, &origin};
+
+	forward_origin(&gate, &f->head, &addr, false, &arena, &origin);
+	origin.request_id = SLICE("id");
+	return forward_request(&facts, &f->head, &arena, to);
+}
+
+static void
+goes(const char *peer, const char *lines, const char *wanted)
+{
+	struct fixture f;
+	struct head to;
+
+	lay(&f, lines);
+	ck_assert_int_eq(forward(&f, peer, &to), REASON_NONE);
+	ck_assert_str_eq(lines_of(&to), wanted);
+	clear(&f);
+}
+
+#define HOST "Host: app.example:8080\n"
+#define OURS                                                                   \
+	"Via: 1.1 methodgate\n"                                                \
+	"X-Forwarded-For: " STRANGER "\n"                                      \
+	"X-Forwarded-Proto: http\n"                                            \
+	"X-Forwarded-Host: app.example:8080\n"                                 \
+	"X-Request-Id: id\n"
+/* What every request has at its end under forwarded = off. */
+#define LAST "Via: 1.1 methodgate\nX-Request-Id: id\n"
+
+START_TEST(host_comes_first_then_the_clients_then_ours)
+{
+	struct fixture f;
+	struct head to;
+
+	lay(&f, "Accept: */*\nHost: app.example:8080\nb: 2\nA: 1\nb: 1\n");
+	ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+	ck_assert_str_eq(
+	    lines_of(&to), HOST "Accept: */*\nb: 2\nA: 1\nb: 1\n" OURS);
+	ck_assert(slice_eq(to.method, f.head.method));
+	ck_assert_ptr_eq(to.target.at, f.head.target.at);
+	ck_assert(slice_eq(to.target, f.head.target));
+	ck_assert_uint_eq(to.minor, 1);
+	clear(&f);
+}
+END_TEST
+
+START_TEST(an_empty_head_gets_what_it_needs)
+{
+	struct fixture f;
+	struct head to;
+
+	goes(STRANGER, "", HOST OURS);
+	lay(&f, "");
+	f.head.authority = SLICE_NONE;
+	f.head.minor = 0;
+	ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+	ck_assert_str_eq(lines_of(&to),
+	    "Host: \nVia: 1.0 methodgate\nX-Forwarded-For: " STRANGER
+	    "\nX-Forwarded-Proto: http\nX-Request-Id: id\n");
+	ck_assert_uint_eq(to.minor, 1);
+	clear(&f);
+}
+END_TEST
+
+START_TEST(the_targets_authority_replaces_host)
+{
+	struct fixture f;
+	struct head to;
+
+	lay(&f, "Host: Other.example\n");
+	f.head.form = TARGET_ABSOLUTE;
+	f.head.authority = SLICE("App.Example");
+	site.forwarded = FORWARDED_OFF;
+	ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+	ck_assert_str_eq(lines_of(&to), "Host: App.Example\n" LAST);
+	clear(&f);
+}
+END_TEST
+
+START_TEST(fields_that_never_go_on)
+{
+	static const char *const refuses[] = {
+	    "Connection: keep-alive",
+	    "connection: close",
+	    "Keep-Alive: timeout=5",
+	    "Proxy-Connection: keep-alive",
+	    "TE: trailers",
+	    "Trailer: X-Sum",
+	    "Transfer-Encoding: chunked",
+	    "Content-Length: 10",
+	    "Upgrade: websocket",
+	    "HTTP2-Settings: AAMAAABkAAQAAP__",
+	    "Proxy-Authorization: Basic eA==",
+	    "Proxy: http://evil.example",
+	    "PROXY: http://evil.example",
+	    "Expect: 100-continue",
+	    "Forwarded: for=1.2.3.4",
+	    "FORWARDED: for=1.2.3.4",
+	    "X-Forwarded-For: 1.2.3.4",
+	    "X-Forwarded-Proto: https",
+	    "X-Forwarded-Host: evil.example",
+	    "X-Forwarded-Port: 443",
+	    "X-Forwarded-Prefix: /x",
+	    "X-Forwarded-Server: x",
+	    "X-Forwarded-Scheme: https",
+	    "X-Forwarded-Ssl: on",
+	    "X-Forwarded-: x",
+	    "X-Forwarded: for=1.2.3.4",
+	    "X-Real-IP: 1.2.3.4",
+	    "X-Request-Id: mine",
+	    "x-request-id: mine",
+	    /* twins */
+	    "X_Forwarded_For: 1.2.3.4",
+	    "x.forwarded.for: 1.2.3.4",
+	    "X-Forwarded_For: 1.2.3.4",
+	    "X_Forwarded-For: 1.2.3.4",
+	    "X~Forwarded~Proto: https",
+	    "X_FORWARDED_HOST: evil.example",
+	    "X_Forwarded_Port: 443",
+	    "X_Real_IP: 1.2.3.4",
+	    "x!real|ip: 1.2.3.4",
+	    "X_Request_Id: mine",
+	    "X.Request-Id: mine",
+	};
+	char lines[256];
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	for (i = 0; i < COUNT(refuses); i++) {
+		snprintf(lines, sizeof(lines), "A: 1\n%s\nB: 2\n", refuses[i]);
+		goes(STRANGER, lines, HOST "A: 1\nB: 2\n" LAST);
+		goes(TRUSTED, lines, HOST "A: 1\nB: 2\n" LAST);
+	}
+}
+END_TEST
+
+START_TEST(fields_that_go_on_as_they_are)
+{
+	static const char *const accepts[] = {
+	    "Cookie: a=b",
+	    "Authorization: Bearer x",
+	    "X-HTTP-Method-Override: PUT",
+	    "x_http_method_override: PUT",
+	    "X-HTTP-Method: MERGE",
+	    "Content-Type: text/plain",
+	    "Content_Length: 10",
+	    "Transfer_Encoding: chunked",
+	    "Host_: x",
+	    "Max-Forwards: 3",
+	    "User-Agent: x",
+	    "Via: 1.1 front (a, b)",
+	    "Destination: http://x/y",
+	    "X-Forward-For: x",
+	    "X-Forwardedfor: x",
+	    "X-Forwarde: x",
+	    "XX-Forwarded-For: x",
+	    "X-Forwarder-For: x",
+	    "Forwarded-For: x",
+	    "Forwarde: x",
+	    "_Forwarded: x",
+	    "X-Real-IPs: x",
+	    "X-Real: x",
+	    "X-Request-Ids: x",
+	    "X-Request: x",
+	    "Expectation: x",
+	    "Proxies: x",
+	    "x: ",
+	    "f: ",
+	    "a: \"quoted, (\\\"",
+	};
+	char lines[256], wanted[512];
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	for (i = 0; i < COUNT(accepts); i++) {
+		snprintf(lines, sizeof(lines), "%s\n", accepts[i]);
+		snprintf(wanted, sizeof(wanted), HOST "%s\n" LAST, accepts[i]);
+		goes(STRANGER, lines, wanted);
+	}
+}
+END_TEST
+
+START_TEST(connection_takes_the_fields_that_it_names)
+{
+	static const struct {
+		const char *lines, *kept;
+	} rows[] = {
+	    {"Connection: x-a\nX-A: 1\nX-B: 2\n", "X-B: 2\n"},
+	    {"X-A: 1\nX-B: 2\nx-a: 3\nConnection: close, X-A\n", "X-B: 2\n"},
+	    {"Connection: , x-a ,\nConnection: x-b\nX-A: 1\nX-B: 2\nX-C: 3\n",
+		"X-C: 3\n"},
+	    {"Connection: keep-alive\nKeep: 1\nAlive: 1\nClose: 1\n",
+		"Keep: 1\nAlive: 1\nClose: 1\n"},
+	    {"Connection: x\nX-A: 1\n", "X-A: 1\n"},
+	    {"Connection: x-ab\nX-A: 1\n", "X-A: 1\n"},
+	    {"Connection: \nX-A: 1\n", "X-A: 1\n"},
+	    {"Connection: Accept\nAccept: */*\n", ""},
+	    /* the gate judges by these, whoever let them through */
+	    {"Connection: cookie, authorization, x-http-method-override\n"
+	     "Cookie: c\nAuthorization: a\nX-HTTP-Method-Override: PUT\n",
+		"Cookie: c\nAuthorization: a\nX-HTTP-Method-Override: PUT\n"},
+	    {"Connection: via\nVia: 1.1 front\n", "Via: 1.1 front\n"},
+	};
+	char wanted[512];
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	for (i = 0; i < COUNT(rows); i++) {
+		snprintf(wanted, sizeof(wanted), HOST "%s" LAST, rows[i].kept);
+		goes(STRANGER, rows[i].lines, wanted);
+	}
+}
+END_TEST
+
+START_TEST(a_trusted_chain_is_appended_to)
+{
+	static const struct {
+		const char *peer, *lines, *chain;
+	} rows[] = {
+	    {STRANGER, "X-Forwarded-For: 1.2.3.4\n", STRANGER},
+	    {"2001:db8::9", "X-Forwarded-For: 1.2.3.4\n", "2001:db8::9"},
+	    {TRUSTED, "", TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4\n", "1.2.3.4, " TRUSTED},
+	    {TRUSTED,
+		"X-Forwarded-For: a, 1.2.3.4\nx-forwarded-for: 10.0.0.2\n",
+		"a, 1.2.3.4, 10.0.0.2, " TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: \n", TRUSTED},
+	    {TRUSTED, "X_Forwarded_For: 1.2.3.4\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=1.2.3.4\n", "1.2.3.4, " TRUSTED},
+	    {TRUSTED, "Forwarded: for=nonsense\n", TRUSTED},
+	    {"unix", "X-Forwarded-For: 1.2.3.4\n", "1.2.3.4"},
+	    {"unix", "Forwarded: for=1.2.3.4\n", "1.2.3.4"},
+	    {"unix", "", "unknown"},
+	};
+	char wanted[512];
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		snprintf(wanted, sizeof(wanted),
+		    HOST "Via: 1.1 methodgate\nX-Forwarded-For: %s\n"
+			 "X-Forwarded-Proto: http\n"
+			 "X-Forwarded-Host: app.example:8080\n"
+			 "X-Request-Id: id\n",
+		    rows[i].chain);
+		goes(rows[i].peer, rows[i].lines, wanted);
+	}
+	gate.trusted_proxy_count = 0;
+	goes("unix", "X-Forwarded-For: 1.2.3.4\n",
+	    HOST "Via: 1.1 methodgate\nX-Forwarded-For: unknown\n"
+		 "X-Forwarded-Proto: http\n"
+		 "X-Forwarded-Host: app.example:8080\nX-Request-Id: id\n");
+}
+END_TEST
+
+START_TEST(forwarded_is_written_as_rfc_7239_says)
+{
+	static const struct {
+		const char *peer, *authority, *lines, *chain;
+	} rows[] = {
+	    {"192.0.2.1", "app.example", "",
+		"for=192.0.2.1;host=app.example;proto=http"},
+	    {"192.0.2.1", "app.example:8080", "",
+		"for=192.0.2.1;host=\"app.example:8080\";proto=http"},
+	    {"2001:db8::1", "[::1]:80", "",
+		"for=\"[2001:db8::1]\";host=\"[::1]:80\";proto=http"},
+	    {"192.0.2.1", "", "", "for=192.0.2.1;proto=http"},
+	    {"192.0.2.1", "a", "Forwarded: for=1.2.3.4\n",
+		"for=192.0.2.1;host=a;proto=http"},
+	    {"192.0.2.1", "a", "X-Forwarded-For: 1.2.3.4\n",
+		"for=192.0.2.1;host=a;proto=http"},
+	    {TRUSTED, "a", "Forwarded: for=1.2.3.4;proto=https\n",
+		"for=1.2.3.4;proto=https, for=10.0.0.1;host=a;proto=https"},
+	    {TRUSTED, "a", "Forwarded: for=x\nForwarded: for=\"[::2]\"\n",
+		"for=x, for=\"[::2]\", for=10.0.0.1;host=a;proto=http"},
+	    {TRUSTED, "a", "X-Forwarded-For: ::2\n",
+		"for=\"[::2]\", for=10.0.0.1;host=a;proto=http"},
+	    {"unix", "a", "", "for=unknown;host=a;proto=http"},
+	};
+	struct fixture f;
+	struct head to;
+	char wanted[512];
+	size_t i;
+
+	site.forwarded = FORWARDED_RFC7239;
+	for (i = 0; i < COUNT(rows); i++) {
+		lay(&f, rows[i].lines);
+		f.head.authority = slice_of(rows[i].authority);
+		ck_assert_int_eq(forward(&f, rows[i].peer, &to), REASON_NONE);
+		snprintf(wanted, sizeof(wanted),
+		    "Host: %s\nVia: 1.1 methodgate\nForwarded: %s\n"
+		    "X-Request-Id: id\n",
+		    rows[i].authority, rows[i].chain);
+		ck_assert_str_eq(lines_of(&to), wanted);
+		clear(&f);
+	}
+}
+END_TEST
+
+START_TEST(off_passes_nobodys_word_on)
+{
+	site.forwarded = FORWARDED_OFF;
+	goes(TRUSTED, "X-Forwarded-For: 1.2.3.4\nForwarded: for=1.2.3.4\n",
+	    HOST LAST);
+	gate.request_id_header = SLICE_NONE;
+	goes(TRUSTED, "X-Request-Id: theirs\n",
+	    HOST "X-Request-Id: theirs\nVia: 1.1 methodgate\n");
+}
+END_TEST
+
+START_TEST(ten_passes_are_a_loop)
+{
+	static const struct {
+		const char *via;
+		unsigned times; /* that it stands there for a loop */
+	} rows[] = {
+	    {"1.1 methodgate", 10},
+	    {"1.1 methodgate, 1.1 methodgate", 5},
+	    {"1.0 x, HTTP/1.1\t METHODGATE (v1)", 10},
+	    {"1.1 methodgate(a)", 10},
+	    {",, 1.1 methodgate ,", 10},
+	    {"1.1 methodgate:80", 0},
+	    {"1.1 methodgates", 0},
+	    {"1.1 methodgat", 0},
+	    {"1.1 x (methodgate)", 0},
+	    {"methodgate", 0},
+	    {"methodgate 1.1", 0},
+	    {"1.1", 0},
+	    {"1.1 ", 0},
+	    {"(", 0},
+	    {"", 0},
+	};
+	char lines[4096];
+	struct fixture f;
+	struct head to;
+	size_t i, len;
+	unsigned n;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		for (n = 0, len = 0, lines[0] = '\0'; n < 12; n++) {
+			lay(&f, lines);
+			ck_assert_msg(
+			    (forward(&f, STRANGER, &to) == REASON_LOOP) ==
+				(rows[i].times > 0 && n >= rows[i].times),
+			    "%u times %s", n, rows[i].via);
+			clear(&f);
+			len += (size_t)snprintf(lines + len,
+			    sizeof(lines) - len, "Via: %s\n", rows[i].via);
+		}
+	}
+}
+END_TEST
+
+START_TEST(the_gates_own_output_ends_as_a_loop)
+{
+	struct fixture f;
+	struct head to;
+	char lines[8192];
+	int passes;
+
+	lines[0] = '\0';
+	for (passes = 0; passes < 20; passes++) {
+		lay(&f, lines);
+		if (forward(&f, STRANGER, &to) == REASON_LOOP)
+			break;
+		snprintf(lines, sizeof(lines), "%s", lines_of(&to));
+		clear(&f);
+	}
+	ck_assert_int_eq(passes, 10);
+	clear(&f);
+}
+END_TEST
+
+START_TEST(options_spends_a_forward)
+{
+	static const struct {
+		const char *method, *from, *to;
+	} rows[] = {
+	    {"OPTIONS", "1", "0"},
+	    {"OPTIONS", "10", "9"},
+	    {"OPTIONS", "0010", "9"},
+	    {"OPTIONS", "9999999999999999999", "9999999999999999998"},
+	    {"OPTIONS", "99999999999999999999", "99999999999999999999"},
+	    {"OPTIONS", "0", "0"},
+	    {"OPTIONS", "-1", "-1"},
+	    {"OPTIONS", "x", "x"},
+	    {"OPTIONS", "", ""},
+	    {"GET", "3", "3"},
+	    {"options", "3", "3"},
+	};
+	char lines[256], wanted[512];
+	struct fixture f;
+	struct head to;
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	for (i = 0; i < COUNT(rows); i++) {
+		snprintf(
+		    lines, sizeof(lines), "Max-Forwards: %s\n", rows[i].from);
+		snprintf(wanted, sizeof(wanted), HOST "Max-Forwards: %s\n" LAST,
+		    rows[i].to);
+		lay(&f, lines);
+		f.head.method = slice_of(rows[i].method);
+		ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+		ck_assert_str_eq(lines_of(&to), wanted);
+		ck_assert(slice_eq(f.fields[0].value, slice_of(rows[i].from)));
+		clear(&f);
+	}
+}
+END_TEST
+
+START_TEST(the_client_is_the_rightmost_that_nobody_trusts)
+{
+	static const struct {
+		const char *peer, *lines, *client;
+	} rows[] = {
+	    {STRANGER, "X-Forwarded-For: 1.2.3.4\n", STRANGER},
+	    {STRANGER, "Forwarded: for=1.2.3.4\n", STRANGER},
+	    {"2001:db8::1", "X-Forwarded-For: 1.2.3.4\n", "2001:db8::1"},
+	    {TRUSTED, "", TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4\n", "1.2.3.4"},
+	    {TRUSTED, "X-Forwarded-For: 6.6.6.6, 1.2.3.4\n", "1.2.3.4"},
+	    {TRUSTED, "X-Forwarded-For: 6.6.6.6,1.2.3.4 , 10.2.2.2\n",
+		"1.2.3.4"},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4\nX-Forwarded-For: 10.2.2.2\n",
+		"1.2.3.4"},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4\nX-Forwarded-For: 5.6.7.8\n",
+		"5.6.7.8"},
+	    {TRUSTED, "X-Forwarded-For: 10.3.3.3, 10.2.2.2\n", "10.3.3.3"},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4, nonsense, 10.2.2.2\n",
+		"10.2.2.2"},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4, nonsense\n", TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4, unknown\n", TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4,, ,\n", "1.2.3.4"},
+	    {TRUSTED, "X-Forwarded-For: ,\n", TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: \n", TRUSTED},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4:5678\n", "1.2.3.4"},
+	    {TRUSTED, "X-Forwarded-For: [2001:db8::2]:80\n", "2001:db8::2"},
+	    {TRUSTED, "X-Forwarded-For: 1.2.3.4, 2001:db8:1::7\n", "1.2.3.4"},
+	    {"2001:db8:1::1", "X-Forwarded-For: 1.2.3.4\n", "1.2.3.4"},
+	    {"unix", "X-Forwarded-For: 1.2.3.4\n", "1.2.3.4"},
+	    {"unix", "", "unix"},
+	    {TRUSTED, "X_Forwarded_For: 1.2.3.4\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=1.2.3.4\n", "1.2.3.4"},
+	    {TRUSTED, "Forwarded: For=\"[2001:db8::2]:80\" ; by=x\n",
+		"2001:db8::2"},
+	    {TRUSTED, "Forwarded: for=6.6.6.6, for=1.2.3.4, for=10.2.2.2\n",
+		"1.2.3.4"},
+	    {TRUSTED, "Forwarded: for=1.2.3.4\nForwarded: for=10.2.2.2\n",
+		"1.2.3.4"},
+	    {TRUSTED, "Forwarded: for=1.2.3.4, for=_hidden, for=10.2.2.2\n",
+		"10.2.2.2"},
+	    {TRUSTED, "Forwarded: for=1.2.3.4, proto=https\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=\", for=1.2.3.4\n", "1.2.3.4"},
+	    {TRUSTED, "Forwarded: for=\"1.2.3.4\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=\"\"\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=\"\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for\n", TRUSTED},
+	    {TRUSTED, "Forwarded: ;=;\n", TRUSTED},
+	    {TRUSTED, "Forwarded: for=6.6.6.6\nX-Forwarded-For: 1.2.3.4\n",
+		"1.2.3.4"},
+	};
+	struct forward_origin origin;
+	struct fixture f;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		struct addr peer = peer_of(rows[i].peer);
+
+		lay(&f, rows[i].lines);
+		forward_origin(&gate, &f.head, &peer, false, &arena, &origin);
+		ck_assert_msg(
+		    slice_eq(origin.client_ip, slice_of(rows[i].client)),
+		    "%s: %s gave %.*s, wanted %s", rows[i].peer, rows[i].lines,
+		    SLICE_ARG(origin.client_ip), rows[i].client);
+		ck_assert_ptr_eq(origin.peer, &peer);
+		ck_assert_int_eq(
+		    origin.trusted, addr_net_has(&nets[0], &peer) ||
+					addr_net_has(&nets[1], &peer) ||
+					addr_net_has(&nets[2], &peer));
+		clear(&f);
+	}
+}
+END_TEST
+
+START_TEST(the_scheme_is_the_connections_or_a_trusted_word)
+{
+	static const struct {
+		const char *peer;
+		bool secure;
+		const char *lines, *scheme;
+	} rows[] = {
+	    {STRANGER, false, "", "http"},
+	    {STRANGER, true, "", "https"},
+	    {STRANGER, false, "X-Forwarded-Proto: https\n", "http"},
+	    {STRANGER, true, "X-Forwarded-Proto: http\n", "https"},
+	    {STRANGER, false, "Forwarded: proto=https\n", "http"},
+	    {TRUSTED, false, "X-Forwarded-Proto: https\n", "https"},
+	    {TRUSTED, false, "X-Forwarded-Proto: HTTPS\n", "https"},
+	    {TRUSTED, true, "X-Forwarded-Proto: http\n", "http"},
+	    {TRUSTED, false, "X-Forwarded-Proto: https, http\n", "http"},
+	    {TRUSTED, false, "X-Forwarded-Proto: wss\n", "https"},
+	    {TRUSTED, true, "X-Forwarded-Proto: ws\n", "http"},
+	    {TRUSTED, false, "X-Forwarded-Proto: gopher\n", "http"},
+	    {TRUSTED, true, "X-Forwarded-Proto: \n", "https"},
+	    {TRUSTED, false, "X_Forwarded_Proto: https\n", "http"},
+	    {TRUSTED, false, "Forwarded: for=1.2.3.4;proto=https\n", "https"},
+	    {TRUSTED, false, "Forwarded: proto=\"https\"\n", "https"},
+	    {TRUSTED, false,
+		"Forwarded: for=6.6.6.6;proto=https, for=1.2.3.4;proto=http\n",
+		"http"},
+	    {TRUSTED, false,
+		"Forwarded: for=1.2.3.4;proto=https, for=10.2.2.2;proto=http"
+		"\n",
+		"https"},
+	    {TRUSTED, false,
+		"Forwarded: for=1.2.3.4, for=10.2.2.2;proto=https\n", "https"},
+	    {TRUSTED, false,
+		"X-Forwarded-For: 1.2.3.4\nForwarded: proto=https\n", "http"},
+	    {TRUSTED, false,
+		"X-Forwarded-Proto: https\nForwarded: for=1.2.3.4\n", "http"},
+	};
+	struct forward_origin origin;
+	struct fixture f;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		struct addr peer = peer_of(rows[i].peer);
+
+		lay(&f, rows[i].lines);
+		forward_origin(
+		    &gate, &f.head, &peer, rows[i].secure, &arena, &origin);
+		ck_assert_msg(slice_eq(origin.scheme, slice_of(rows[i].scheme)),
+		    "%s: %s gave %.*s", rows[i].peer, rows[i].lines,
+		    SLICE_ARG(origin.scheme));
+		clear(&f);
+	}
+}
+END_TEST
+
+static struct slice
+id_of(const char *peer, const char *lines)
+{
+	struct addr addr = peer_of(peer);
+	struct forward_origin origin;
+	struct fixture f;
+
+	lay(&f, lines);
+	forward_origin(&gate, &f.head, &addr, false, &arena, &origin);
+	clear(&f); /* the id must not lie there */
+	return origin.request_id;
+}
+
+static bool
+is_made(struct slice id)
+{
+	size_t i;
+
+	for (i = 0; i < id.len; i++)
+		if (strchr("0123456789abcdef", id.at[i]) == NULL)
+			return false;
+	return id.len == 32;
+}
+
+START_TEST(a_trusted_request_id_is_kept)
+{
+	char lines[256];
+	size_t len;
+
+	ck_assert(
+	    slice_eq(id_of(TRUSTED, "x-request-id: ~a!\n"), SLICE("~a!")));
+	ck_assert(is_made(id_of(STRANGER, "X-Request-Id: abc\n")));
+	ck_assert(is_made(id_of(TRUSTED, "X_Request_Id: abc\n")));
+	ck_assert(is_made(id_of(TRUSTED, "")));
+	ck_assert(is_made(id_of(TRUSTED, "X-Request-Id: \n")));
+	ck_assert(is_made(id_of(TRUSTED, "X-Request-Id: a b\n")));
+	ck_assert(is_made(id_of(TRUSTED, "X-Request-Id: a\tb\n")));
+	ck_assert(is_made(id_of(TRUSTED, "X-Request-Id: a\x7f\n")));
+	ck_assert(is_made(id_of(TRUSTED, "X-Request-Id: \xc3\xa9\n")));
+	for (len = 127; len <= 130; len++) {
+		snprintf(
+		    lines, sizeof(lines), "X-Request-Id: %0*d\n", (int)len, 0);
+		ck_assert((id_of(TRUSTED, lines).len == len) == (len <= 128));
+	}
+}
+END_TEST
+
+START_TEST(made_request_ids_differ)
+{
+	struct slice ids[64];
+	size_t i, j;
+
+	for (i = 0; i < COUNT(ids); i++) {
+		ids[i] = id_of(STRANGER, "");
+		ck_assert(is_made(ids[i]));
+		for (j = 0; j < i; j++)
+			ck_assert(!slice_eq(ids[i], ids[j]));
+	}
+}
+END_TEST
+
+static void
+comes_back(
+    int status, struct body_plan plan, const char *lines, const char *wanted)
+{
+	struct fixture f;
+	struct head to;
+
+	lay(&f, lines);
+	f.head.status = status;
+	f.head.phrase = SLICE("Phrase");
+	forward_response(&site, &f.head, plan, &arena, &to);
+	ck_assert_str_eq(lines_of(&to), wanted);
+	ck_assert_int_eq(to.status, status);
+	ck_assert(slice_eq(to.phrase, SLICE("Phrase")));
+	ck_assert_uint_eq(to.minor, 1);
+	clear(&f);
+}
+
+static const struct body_plan none = {BODY_NONE, 0};
+static const struct body_plan five = {BODY_LENGTH, 5};
+static const struct body_plan chunked = {BODY_CHUNKED, 0};
+
+START_TEST(a_response_loses_what_belongs_to_the_hop)
+{
+	static const char lines[] =
+	    "Server: app\nConnection: x-a, Upgrade\nX-A: 1\nX-B: 2\n"
+	    "Keep-Alive: timeout=5\nProxy-Connection: close\nTE: x\n"
+	    "Trailer: y\nUpgrade: h2c\nTransfer-Encoding: chunked\n"
+	    "Proxy-Authenticate: Basic\nAllow: GET, BREW\n"
+	    "Location: http://x/\nDate: today\nSet-Cookie: a=b\n"
+	    "Via: 1.1 app\nX-Forwarded-For: z\nX-Request-Id: theirs\n";
+	static const char kept[] =
+	    "Server: app\nX-B: 2\nAllow: GET, BREW\nLocation: http://x/\n"
+	    "Date: today\nSet-Cookie: a=b\nVia: 1.1 app\n"
+	    "X-Forwarded-For: z\nX-Request-Id: theirs\n";
+	char wanted[1024];
+
+	comes_back(200, chunked, lines, kept);
+	site.via_on_responses = true;
+	snprintf(wanted, sizeof(wanted), "%sVia: 1.1 methodgate\n", kept);
+	comes_back(200, chunked, lines, wanted);
+	comes_back(103, none, "", "Via: 1.1 methodgate\n");
+}
+END_TEST
+
+START_TEST(content_length_stays_only_where_no_body_follows)
+{
+	static const struct {
+		int status;
+		const struct body_plan *plan;
+		const char *lines, *wanted;
+	} rows[] = {
+	    {200, &five, "Content-Length: 5\n", ""},
+	    {200, &chunked, "Content-Length: 5\n", ""},
+	    {200, &none, "Content-Length: 5\n", "Content-Length: 5\n"},
+	    {304, &none, "Content-Length: 5\n", "Content-Length: 5\n"},
+	    {200, &none, "Content-Length: 0\n", ""},
+	    {204, &none, "Content-Length: 5\n", ""},
+	    {103, &none, "Content-Length: 5\n", ""},
+	    {200, &none, "Content-Length: 5, 5\n", ""},
+	    {200, &none, "Content-Length: \n", ""},
+	    {200, &none, "Connection: content-length\nContent-Length: 5\n",
+		"Content-Length: 5\n"},
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++)
+		comes_back(rows[i].status, *rows[i].plan, rows[i].lines,
+		    rows[i].wanted);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("forward");
+	TCase *tcase = tcase_create("forward");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, host_comes_first_then_the_clients_then_ours);
+	tcase_add_test(tcase, an_empty_head_gets_what_it_needs);
+	tcase_add_test(tcase, the_targets_authority_replaces_host);
+	tcase_add_test(tcase, fields_that_never_go_on);
+	tcase_add_test(tcase, fields_that_go_on_as_they_are);
+	tcase_add_test(tcase, connection_takes_the_fields_that_it_names);
+	tcase_add_test(tcase, a_trusted_chain_is_appended_to);
+	tcase_add_test(tcase, forwarded_is_written_as_rfc_7239_says);
+	tcase_add_test(tcase, off_passes_nobodys_word_on);
+	tcase_add_test(tcase, ten_passes_are_a_loop);
+	tcase_add_test(tcase, the_gates_own_output_ends_as_a_loop);
+	tcase_add_test(tcase, options_spends_a_forward);
+	tcase_add_test(tcase, the_client_is_the_rightmost_that_nobody_trusts);
+	tcase_add_test(tcase, the_scheme_is_the_connections_or_a_trusted_word);
+	tcase_add_test(tcase, a_trusted_request_id_is_kept);
+	tcase_add_test(tcase, made_request_ids_differ);
+	tcase_add_test(tcase, a_response_loses_what_belongs_to_the_hop);
+	tcase_add_test(tcase, content_length_stays_only_where_no_body_follows);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
