@@ -293,6 +293,27 @@ addr_port(const struct addr *a)
 	return 0;
 }
 
+/* "192.0.2.1"; by hand, as inet_ntop prints, and this is for each request. */
+static size_t
+ipv4_text(const uint8_t bytes[4], char *out)
+{
+	char *at = out;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned byte = bytes[i];
+
+		if (i > 0)
+			*at++ = '.';
+		if (byte >= 100)
+			*at++ = (char)('0' + byte / 100);
+		if (byte >= 10)
+			*at++ = (char)('0' + byte / 10 % 10);
+		*at++ = (char)('0' + byte % 10);
+	}
+	*at = '\0';
+	return (size_t)(at - out);
+}
+
 size_t
 addr_ip_text(const struct addr *a, char *out)
 {
@@ -300,12 +321,11 @@ addr_ip_text(const struct addr *a, char *out)
 	struct ip ip;
 
 	if (!get_ip(a, &ip))
-		text = strcpy(out,
+		return (size_t)snprintf(out, ADDR_TEXT_MAX, "%s",
 		    a->len > 0 && a->sa.ss_family == AF_UNIX ? "unix" : "-");
-	else if (is_mapped(ip.bytes))
-		text = inet_ntop(AF_INET, ip.bytes + 12, out, ADDR_TEXT_MAX);
-	else
-		text = inet_ntop(AF_INET6, ip.bytes, out, ADDR_TEXT_MAX);
+	if (is_mapped(ip.bytes))
+		return ipv4_text(ip.bytes + 12, out);
+	text = inet_ntop(AF_INET6, ip.bytes, out, ADDR_TEXT_MAX);
 	assert(text != NULL);
 	return strlen(text);
 }

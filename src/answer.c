@@ -8,6 +8,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FIELDS_MAX 12u
+#define RANGES_MAX 64u /* media ranges of Accept that are looked at */
 
 /* The most that is shown, in bytes before they are escaped. */
 #define METHOD_SHOWN 64u
@@ -69,8 +70,6 @@ answer_build(const struct answer_facts *facts, struct arena *arena,
 	if (answer.is_head)
 		*body = SLICE_NONE;
 }
-
-/* ---- which form ---- */
 
 /* RFC 9110 12.4.2: 0 to 1000, or -1 when it is no weight. */
 static int
@@ -170,6 +169,7 @@ negotiate(const struct head *head)
 	    [FORM_TEXT] = 3, [FORM_JSON] = 2, [FORM_HTML] = 1};
 	struct preference forms[FORM_COUNT] = {{0, 0}};
 	enum form best = FORM_TEXT;
+	unsigned ranges = 0;
 	int best_score = 0;
 
 	for (unsigned i = 0; i < head->field_count; i++) {
@@ -177,7 +177,7 @@ negotiate(const struct head *head)
 
 		if (head->fields[i].id != FIELD_ACCEPT)
 			continue;
-		while (slice_next(&rest, ',', &member))
+		while (ranges++ < RANGES_MAX && slice_next(&rest, ',', &member))
 			weigh(member, forms);
 	}
 	for (int form = 0; form < FORM_COUNT; form++) {
@@ -231,8 +231,6 @@ judge(const struct answer_facts *facts, struct arena *arena, struct answer *out)
 	    facts->site != NULL ? &facts->site->own : NULL, list, sizeof(list));
 	out->allow = arena_copy(arena, out->allow);
 }
-
-/* ---- the body ---- */
 
 static void
 put(struct text *text, struct slice s)
@@ -321,22 +319,15 @@ write_json(const struct answer *answer, struct text *text)
 	puts_to(text, "}\n");
 }
 
-/* Printable ASCII as it is, '?' for the rest. */
-static void
-put_plain(struct text *text, struct slice s, size_t max)
+/* How a byte is written where it can't stand as it is, or empty. */
+static struct slice
+plain_of(char c)
 {
-	for (size_t i = 0; i < s.len && i < max; i++) {
-		char c = s.at[i];
-
-		put(text,
-		    c >= ' ' && c < 0x7f ? (struct slice){&c, 1} : SLICE("?"));
-	}
-	if (s.len > max)
-		puts_to(text, "...");
+	return c >= ' ' && c < 0x7f ? SLICE_NONE : SLICE("?");
 }
 
 static struct slice
-entity(char c)
+entity_of(char c)
 {
 	switch (c) {
 	case '&':
@@ -350,23 +341,26 @@ entity(char c)
 	case '\'':
 		return SLICE("&#39;");
 	default:
-		return SLICE_NONE;
+		return plain_of(c);
 	}
 }
 
 static void
-put_html(struct text *text, struct slice s, size_t max)
+put_escaped(struct text *text, struct slice s, size_t max,
+    struct slice (*escape)(char c))
 {
-	size_t shown = s.len < max ? s.len : max;
+	size_t shown = s.len < max ? s.len : max, from = 0;
 
 	for (size_t i = 0; i < shown; i++) {
-		struct slice escaped = entity(s.at[i]);
+		struct slice instead = escape(s.at[i]);
 
-		if (escaped.len > 0)
-			put(text, escaped);
-		else
-			put_plain(text, (struct slice){s.at + i, 1}, 1);
+		if (instead.len == 0)
+			continue;
+		put(text, (struct slice){s.at + from, i - from});
+		put(text, instead);
+		from = i + 1;
 	}
+	put(text, (struct slice){s.at + from, shown - from});
 	if (s.len > max)
 		puts_to(text, "...");
 }
@@ -380,7 +374,7 @@ put_text_row(
 {
 	puts_to(text, label);
 	puts_to(text, ": ");
-	put_plain(text, value, max);
+	put_escaped(text, value, max, plain_of);
 	puts_to(text, "\n");
 }
 
@@ -391,7 +385,7 @@ put_html_row(
 	puts_to(text, "<dt>");
 	puts_to(text, label);
 	puts_to(text, "</dt><dd><code>");
-	put_html(text, value, max);
+	put_escaped(text, value, max, entity_of);
 	puts_to(text, "</code></dd>\n");
 }
 
@@ -450,8 +444,8 @@ write_html(const struct answer *answer, struct text *text)
 	put_status(text, status, " ");
 	puts_to(text, status_phrase(status));
 	puts_to(text, "</h1>\n<p>");
-	put_html(
-	    text, slice_of(reason_text(answer->facts->reason)), LOCATION_SHOWN);
+	put_escaped(text, slice_of(reason_text(answer->facts->reason)),
+	    LOCATION_SHOWN, entity_of);
 	puts_to(text, ".</p>\n<dl>\n");
 	put_rows(answer, put_html_row, text);
 	puts_to(text, "</dl>\n</body>\n</html>\n");
@@ -469,8 +463,6 @@ write_body(const struct answer *answer, struct text *text)
 	else
 		write_text(answer, text);
 }
-
-/* ---- the fields ---- */
 
 static void
 add(struct head *head, enum field_id id, struct slice name, struct slice value)
@@ -497,33 +489,6 @@ add_content_fields(const struct answer *answer, struct slice body,
 	if (answer->is_head)
 		add(head, FIELD_CONTENT_LENGTH, SLICE("Content-Length"),
 		    arena_printf(arena, "%zu", body.len));
-}
-
-/* IMF-fixdate (RFC 9110 5.6.7), whatever the locale. The year begins in March
- * here, so that the leap day is its last. */
-static struct slice
-date_text(time_t now, struct arena *arena)
-{
-	static const char days[][4] = {
-	    "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-	static const char months[][4] = {"Mar", "Apr", "May", "Jun", "Jul",
-	    "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"};
-	uint64_t seconds = now > 0 ? (uint64_t)now : 0;
-	uint64_t day = seconds / 86400, clock = seconds % 86400;
-	uint64_t from_0000 = day + 719468; /* days since 1 March 0000 */
-	uint64_t era = from_0000 / 146097, of_era = from_0000 % 146097;
-	uint64_t year_of_era =
-	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	uint64_t of_year =
-	    of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	uint64_t month = (5 * of_year + 2) / 153;
-	uint64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
-
-	return arena_printf(arena,
-	    "%s, %02" PRIu64 " %s %04" PRIu64 " %02" PRIu64 ":%02" PRIu64
-	    ":%02" PRIu64 " GMT",
-	    days[day % 7], of_year - (153 * month + 2) / 5 + 1, months[month],
-	    year, clock / 3600, clock / 60 % 60, clock % 60);
 }
 
 /* What a cache may keep by itself (RFC 9110 15.1) is the operator's choice;
@@ -593,7 +558,7 @@ add_fields(const struct answer *answer, struct arena *arena, struct head *head)
 	const struct answer_facts *facts = answer->facts;
 	struct slice id_header = facts->gate->request_id_header;
 
-	add(head, FIELD_DATE, SLICE("Date"), date_text(facts->now, arena));
+	add(head, FIELD_DATE, SLICE("Date"), http_date(facts->now, arena));
 	add(head, FIELD_OTHER, SLICE("Server"), SLICE("methodgate"));
 	if (answer->has_allow)
 		add(head, FIELD_ALLOW, SLICE("Allow"), answer->allow);

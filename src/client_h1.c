@@ -953,9 +953,14 @@ client_h1_refuse(int fd)
 {
 	static const char answer[] =
 	    "HTTP/1.1 503 Service Unavailable\r\n"
+	    "Proxy-Status: methodgate; error=connection_limit_reached; "
+	    "details=\"too_many_connections\"\r\n"
 	    "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 	(void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* Unread bytes would turn the close into a reset, which may destroy the
+	 * answer on its way; MSG_TRUNC drops them (tcp(7)). */
+	(void)recv(fd, NULL, READ_MAX, MSG_TRUNC | MSG_DONTWAIT);
 	close(fd);
 }
 

@@ -16,10 +16,17 @@ enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 enum log_select { LOG_SELECT_ALL, LOG_SELECT_REFUSED, LOG_SELECT_FLAGGED };
 enum log_query { LOG_QUERY_FULL, LOG_QUERY_NAMES, LOG_QUERY_OFF };
 enum forwarded_style { FORWARDED_X, FORWARDED_RFC7239, FORWARDED_OFF };
-enum error_cache { ERROR_CACHE_NO_STORE, ERROR_CACHE_MAX_AGE,
-	ERROR_CACHE_HEURISTIC };
-enum error_format { ERROR_FORMAT_AUTO, ERROR_FORMAT_HTML, ERROR_FORMAT_JSON,
-	ERROR_FORMAT_TEXT };
+enum error_cache {
+	ERROR_CACHE_NO_STORE,
+	ERROR_CACHE_MAX_AGE,
+	ERROR_CACHE_HEURISTIC
+};
+enum error_format {
+	ERROR_FORMAT_AUTO,
+	ERROR_FORMAT_HTML,
+	ERROR_FORMAT_JSON,
+	ERROR_FORMAT_TEXT
+};
 enum transport_kind { TRANSPORT_EVHTTP, TRANSPORT_NATIVE };
 
 /* Times in milliseconds, sizes in bytes. Strings live in the arena. */
@@ -41,7 +48,7 @@ struct gate_config {
 };
 
 struct server_config {
-	struct slice host; /* as written, for messages and logs: "app:8080" */
+	struct slice host;  /* as written, for messages and logs: "app:8080" */
 	struct addr *addrs; /* resolved at start, at least one */
 	unsigned addr_count;
 	unsigned line;
@@ -65,7 +72,8 @@ struct site;
 struct location {
 	struct location_rules rules; /* first: trie values are these */
 	struct site *site;
-	struct upstream_config *upstream; /* NULL only if nothing is forwarded */
+	struct upstream_config
+	    *upstream; /* NULL only if nothing is forwarded */
 };
 
 /* A distinct address to listen on, and who answers there. */
@@ -78,7 +86,7 @@ struct listen_config {
 };
 
 struct site {
-	struct site_rules rules; /* first: door values are these */
+	struct site_rules rules;     /* first: door values are these */
 	struct location **locations; /* in the order of the file */
 	unsigned location_count;
 	struct slice *hosts;

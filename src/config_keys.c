@@ -279,22 +279,31 @@ read_number(
 }
 
 static bool
+refuse_word(const struct config_key *key, struct slice value, char *why)
+{
+	struct slice near = config_word_nearest(key->words, value);
+
+	if (strchr(key->words, ' ') == NULL)
+		snprintf(why, CONFIG_WHY_MAX, "this version takes only %s",
+		    key->words);
+	else if (near.len > 0)
+		snprintf(
+		    why, CONFIG_WHY_MAX, "did you mean %.*s?", SLICE_ARG(near));
+	else
+		snprintf(why, CONFIG_WHY_MAX, "write one of: %s", key->words);
+	return false;
+}
+
+static bool
 read_word(
     const struct config_key *key, struct slice value, uint64_t *out, char *why)
 {
 	struct slice rest = slice_of(key->words), word;
-	int len;
 
 	for (*out = 0; slice_next(&rest, ' ', &word); ++*out)
 		if (slice_eq(word, value))
 			return true;
-	len = snprintf(
-	    why, CONFIG_WHY_MAX, "%s takes one of: %s", key->name, key->words);
-	word = config_word_nearest(key->words, value);
-	if (word.len > 0)
-		snprintf(why + len, (size_t)(CONFIG_WHY_MAX - len),
-		    "; did you mean %.*s?", SLICE_ARG(word));
-	return false;
+	return refuse_word(key, value, why);
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ place(struct config_notes *notes, const struct config_file *file, unsigned line,
 	    .at;
 }
 
-static char *
+static __attribute__((format(printf, 1, 0))) char *
 format(const char *fmt, va_list args)
 {
 	char *text = NULL;
@@ -378,4 +379,90 @@ config_lines_load(const char *path, struct slice *text, const char **error)
 	else if (failed != 0)
 		*error = strerror(failed);
 	return failed == 0;
+}
+
+/* The pattern in that folder; what glob would take for a sign in the folder's
+ * own name is escaped. */
+static char *
+pattern_beside(const char *beside, struct slice pattern)
+{
+	const char *slash = strrchr(beside, '/');
+	size_t i, n = 0, folder = 0;
+	char *out;
+
+	if (slash != NULL && !slice_starts(pattern, SLICE("/")))
+		folder = (size_t)(slash + 1 - beside);
+	out = mem_alloc(2 * folder + pattern.len + 1);
+	for (i = 0; i < folder; i++) {
+		if (strchr("*?[\\", beside[i]) != NULL)
+			out[n++] = '\\';
+		out[n++] = beside[i];
+	}
+	memcpy(out + n, pattern.at, pattern.len);
+	return out;
+}
+
+bool
+config_paths_add(
+    struct config_paths *paths, const char *beside, struct slice pattern)
+{
+	char *text = pattern_beside(beside, pattern);
+	glob_t found = {.gl_pathc = 0};
+	bool good = glob(text, 0, NULL, &found) == 0;
+	size_t i;
+
+	free(text);
+	if (good) {
+		paths->list = mem_realloc(paths->list,
+		    (paths->count + found.gl_pathc) * sizeof(*paths->list));
+		for (i = 0; i < found.gl_pathc; i++)
+			paths->list[paths->count++] =
+			    mem_strdup(found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return good;
+}
+
+bool
+config_paths_is_pattern(struct slice pattern)
+{
+	return slice_find(pattern, '*', 0) < pattern.len ||
+	       slice_find(pattern, '?', 0) < pattern.len ||
+	       slice_find(pattern, '[', 0) < pattern.len;
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void
+config_paths_sort(struct config_paths *paths, const char *without)
+{
+	unsigned i, kept = 0;
+
+	if (paths->count > 1)
+		qsort(paths->list, paths->count, sizeof(*paths->list),
+		    compare_paths);
+	for (i = 0; i < paths->count; i++) {
+		char *path = paths->list[i];
+
+		if (strcmp(path, without) == 0 ||
+		    (kept > 0 && strcmp(paths->list[kept - 1], path) == 0))
+			free(path);
+		else
+			paths->list[kept++] = path;
+	}
+	paths->count = kept;
+}
+
+void
+config_paths_done(struct config_paths *paths)
+{
+	unsigned i;
+
+	for (i = 0; i < paths->count; i++)
+		free(paths->list[i]);
+	free(paths->list);
 }

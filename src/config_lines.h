@@ -65,4 +65,19 @@ char *config_lines_next(char *out, int size, void *source);
 bool config_lines_load(
     const char *path, struct slice *text, const char **error);
 
+/* Paths that patterns stand for. Zeroed at first. */
+struct config_paths {
+	char **list; /* malloced, as each of them */
+	unsigned count;
+};
+/* A pattern of glob(7), as seen from the folder of the file `beside` unless it
+ * is absolute. False when there is no such file. */
+bool config_paths_add(
+    struct config_paths *paths, const char *beside, struct slice pattern);
+/* True when more than one file may match. */
+bool config_paths_is_pattern(struct slice pattern);
+/* Each once, in order of bytes, without the path itself. */
+void config_paths_sort(struct config_paths *paths, const char *without);
+void config_paths_done(struct config_paths *paths);
+
 #endif

@@ -5,7 +5,6 @@
 #include "config_read.h"
 
 #include <assert.h>
-#include <glob.h>
 #include <ini.h>
 #include <stdlib.h>
 
@@ -42,7 +41,7 @@ struct reading {
 	struct upstream_draft *upstream;
 	struct location_draft *location;
 	struct word_draft **unknown_end; /* of the location */
-	struct slice label; /* [location LABEL], or empty */
+	struct slice label;		 /* [location LABEL], or empty */
 	char label_bytes[CONFIG_SECTION_MAX];
 };
 
@@ -962,7 +961,7 @@ on_section(void *arg, struct slice header)
 	r->section_line = r->lines.line;
 	memset(r->seen, 0, sizeof(r->seen));
 	r->place = SKIPPED;
-	if (next_word(&rest, &word)) {
+	if (header.at != NULL && next_word(&rest, &word)) {
 		r->section = config_section_find(word);
 		if (r->section == SECTION_COUNT)
 			unknown_section(r, word);
@@ -1036,6 +1035,10 @@ read_text(struct reading *r, const struct config_file *file, struct slice text)
 		    line > 0 ? (unsigned)line : 0, "inih can't read this");
 	r->draft.broken = r->draft.broken || r->broken;
 	if (r->site != NULL) {
+		/* As large as all that is kept, where every location has one.
+		 */
+		hosts_free(r->site->labels);
+		r->site->labels = NULL;
 		r->site->broken = r->broken;
 		default_name(r);
 	}
@@ -1058,107 +1061,46 @@ read_path(struct reading *r, const struct config_file *file)
 	return true;
 }
 
-/* The pattern of a site file, in the folder of the first file; whatever glob
- * would take for a sign in that folder's own name is escaped. */
-static char *
-site_pattern(struct reading *r, struct slice pattern)
-{
-	const char *path = r->draft.file->path, *slash = strrchr(path, '/');
-	size_t i, n = 0, folder = 0;
-	char *out;
-
-	if (slash != NULL && pattern.at[0] != '/')
-		folder = (size_t)(slash + 1 - path);
-	out = arena_alloc(&r->draft.scratch, 2 * folder + pattern.len + 1);
-	for (i = 0; i < folder; i++) {
-		if (strchr("*?[\\", path[i]) != NULL)
-			out[n++] = '\\';
-		out[n++] = path[i];
-	}
-	memcpy(out + n, pattern.at, pattern.len);
-	out[n + pattern.len] = '\0';
-	return out;
-}
-
-struct path_list {
-	const char **paths; /* malloced; the paths are the arena's */
-	unsigned count;
-};
-
 static void
-add_matches(
-    struct reading *r, const struct word_draft *pattern, struct path_list *list)
+add_site_files(struct reading *r, const struct word_draft *pattern,
+    struct config_paths *paths)
 {
-	glob_t found = {.gl_pathc = 0};
-	bool has_sign = false;
-	size_t i;
-	int status = glob(site_pattern(r, pattern->text), 0, NULL, &found);
+	bool found =
+	    config_paths_add(paths, r->draft.file->path, pattern->text);
 
-	for (i = 0; i < pattern->text.len; i++)
-		if (strchr("*?[", pattern->text.at[i]) != NULL)
-			has_sign = true;
-	if (status != 0 && !has_sign)
-		config_error(&r->draft.notes, r->draft.file, pattern->line,
-		    "sites: no file %s", quote(r, pattern->text));
-	else if (status != 0 && pattern->line > 0)
+	if (found || pattern->line == 0)
+		return;
+	if (config_paths_is_pattern(pattern->text))
 		config_warn(&r->draft.notes, r->draft.file, pattern->line,
 		    "sites: no file matches %s", quote(r, pattern->text));
-	for (i = 0; status == 0 && i < found.gl_pathc; i++) {
-		list->paths =
-		    config_grow(list->paths, list->count, sizeof(*list->paths));
-		list->paths[list->count++] =
-		    arena_printf(&r->draft.scratch, "%s", found.gl_pathv[i]).at;
-	}
-	globfree(&found);
-}
-
-static int
-compare_paths(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorted, each path once, without the first file itself. */
-static struct path_list
-find_site_files(struct reading *r)
-{
-	/* Line 0: nobody wrote it, so nobody misses what it does not match. */
-	struct word_draft fallback = {.text = SLICE("sites/*.ini")}, *pattern;
-	struct path_list list = {.count = 0};
-	unsigned i, kept = 0;
-
-	if (r->patterns == NULL)
-		add_matches(r, &fallback, &list);
-	for (pattern = r->patterns; pattern != NULL; pattern = pattern->next)
-		add_matches(r, pattern, &list);
-	if (list.count > 1)
-		qsort(
-		    list.paths, list.count, sizeof(*list.paths), compare_paths);
-	for (i = 0; i < list.count; i++)
-		if ((kept == 0 ||
-			strcmp(list.paths[kept - 1], list.paths[i]) != 0) &&
-		    strcmp(list.paths[i], r->draft.file->path) != 0)
-			list.paths[kept++] = list.paths[i];
-	list.count = kept;
-	return list;
+	else
+		config_error(&r->draft.notes, r->draft.file, pattern->line,
+		    "sites: no file %s", quote(r, pattern->text));
 }
 
 static void
 read_site_files(struct reading *r)
 {
-	struct path_list list = find_site_files(r);
+	/* Line 0: nobody wrote it, so nobody misses what it does not match. */
+	struct word_draft fallback = {.text = SLICE("sites/*.ini")}, *pattern;
+	struct config_paths paths = {.count = 0};
 	struct config_file *file;
 	unsigned i;
 
-	for (i = 0; i < list.count; i++) {
-		file = new_file(r, list.paths[i], i + 1);
+	if (r->patterns == NULL)
+		r->patterns = &fallback;
+	for (pattern = r->patterns; pattern != NULL; pattern = pattern->next)
+		add_site_files(r, pattern, &paths);
+	config_paths_sort(&paths, r->draft.file->path);
+	for (i = 0; i < paths.count; i++) {
+		file = new_file(r, paths.list[i], i + 1);
 		if (!read_path(r, file) || r->site != NULL || r->broken)
 			continue;
 		config_error(
 		    &r->draft.notes, file, 0, "no [site] in this file");
 		r->draft.broken = true;
 	}
-	free(list.paths);
+	config_paths_done(&paths);
 }
 
 static void

@@ -29,8 +29,8 @@ struct config *config_read(const char *path,
     const struct config_options *options, struct config_report *report);
 /* The same from memory, one file without `sites`; for tests and the fuzzer.
  * Never touches the network or the file system. */
-struct config *config_read_text(const char *name, struct slice text,
-    struct config_report *report);
+struct config *config_read_text(
+    const char *name, struct slice text, struct config_report *report);
 void config_report_print(const struct config_report *report, FILE *to);
 void config_report_done(struct config_report *report);
 

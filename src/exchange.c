@@ -169,7 +169,8 @@ step_decide(struct exchange *x)
 	    .ping = x->config->gate.ping,
 	    .now = time(NULL)};
 	const struct upstream_config *upstream;
-	struct forward_facts forward = {&x->config->gate, NULL, &x->origin};
+	struct forward_facts forward = {
+	    .gate = &x->config->gate, .origin = &x->origin};
 	struct head kept;
 	enum reason why;
 
@@ -540,14 +541,25 @@ transport_ready(void *owner)
 		x->client->ops->resume(x->client);
 }
 
+/* The upstream's head as the client is to see it. */
+static void
+give_back(struct exchange *x, const struct head *head, struct body_plan plan,
+    struct head *to)
+{
+	struct forward_facts facts = {.gate = &x->config->gate,
+	    .site = x->location->site,
+	    .now = time(NULL)};
+
+	forward_response(&facts, head, plan, &x->arena, to);
+}
+
 static void
 transport_interim(void *owner, const struct head *head)
 {
 	struct exchange *x = owner;
 	struct head to;
 
-	forward_response(x->location->site, head,
-	    (struct body_plan){BODY_NONE, 0}, &x->arena, &to);
+	give_back(x, head, (struct body_plan){BODY_NONE, 0}, &to);
 	rearm(x);
 	x->client->ops->interim(x->client, &to);
 }
@@ -561,7 +573,7 @@ transport_head(void *owner, const struct head *head, struct body_plan plan)
 	x->answered_us = loop_now_us();
 	x->upstream_status = x->status = head->status;
 	x->head_sent = true;
-	forward_response(x->location->site, head, plan, &x->arena, &to);
+	give_back(x, head, plan, &to);
 	x->client->ops->head(x->client, &to, plan, x->env->draining);
 	advance(x, RELAY);
 }

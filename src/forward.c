@@ -12,6 +12,7 @@
 
 #define PASSES_MAX 10u /* through this gate; more is a loop */
 #define REQUEST_ID_MAX 128u
+#define NAMED_MAX 32u /* names that Connection may list, close aside */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* From the right end of a chain to the left, as long as hops are trusted: each
@@ -108,7 +109,7 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 }
 
 void
-forward_response(const struct site *site, const struct head *from,
+forward_response(const struct forward_facts *facts, const struct head *from,
     struct body_plan plan, struct arena *arena, struct head *to)
 {
 	const bool *named = named_fields(from, arena);
@@ -119,8 +120,11 @@ forward_response(const struct site *site, const struct head *from,
 		if (goes_down(from, &from->fields[i], plan) &&
 		    (named == NULL || !named[i]))
 			to->fields[to->field_count++] = from->fields[i];
-	if (site->via_on_responses)
-		add_via(to, site, from->minor, arena);
+	if (from->status >= 200 && head_field(from, FIELD_DATE) == NULL)
+		add(to, FIELD_DATE, SLICE("Date"),
+		    http_date(facts->now, arena));
+	if (facts->site->via_on_responses)
+		add_via(to, facts->site, from->minor, arena);
 }
 
 static bool
@@ -322,30 +326,33 @@ choose_request_id(const struct gate_config *gate, const struct head *head,
 	return make_request_id(arena);
 }
 
-/* Marks the fields with the name. Nobody may have removed what the gate judges
- * by, and what it writes itself stays out anyway. */
+/* Marks the fields with the name, or all if it is NULL. Nobody may have removed
+ * what the gate judges by, and what it writes itself stays out anyway. */
 static void
-mark_named(const struct head *head, struct slice name, bool *named)
+mark_named(const struct head *head, const struct slice *name, bool *named)
 {
 	for (unsigned i = 0; i < head->field_count; i++)
-		if (slice_eq_nocase(head->fields[i].name, name) &&
+		if ((name == NULL ||
+			slice_eq_nocase(head->fields[i].name, *name)) &&
 		    field_class_of(head->fields[i].id) == CLASS_PLAIN)
 			named[i] = true;
 }
 
 /* Whether each field is named by Connection (RFC 9110 7.6.1); NULL when none
- * is. The usual members cost no more than the look at them. */
+ * is. The usual members cost no more than the look at them; a list made to
+ * keep the gate busy names everything. */
 static const bool *
 named_fields(const struct head *head, struct arena *arena)
 {
 	bool *named = NULL;
 	struct slice rest, member;
+	unsigned names = 0;
 
 	for (unsigned i = 0; i < head->field_count; i++) {
 		if (head->fields[i].id != FIELD_CONNECTION)
 			continue;
 		rest = head->fields[i].value;
-		while (slice_next(&rest, ',', &member)) {
+		while (names <= NAMED_MAX && slice_next(&rest, ',', &member)) {
 			if (slice_eq_nocase(member, SLICE("keep-alive")) ||
 			    slice_eq_nocase(member, SLICE("close")))
 				continue;
@@ -353,7 +360,8 @@ named_fields(const struct head *head, struct arena *arena)
 				named = memset(
 				    arena_alloc(arena, head->field_count), 0,
 				    head->field_count);
-			mark_named(head, member, named);
+			mark_named(
+			    head, ++names <= NAMED_MAX ? &member : NULL, named);
 		}
 	}
 	return named;
@@ -387,8 +395,11 @@ static bool
 is_ours(const struct gate_config *gate, struct slice name)
 {
 	const struct slice family = SLICE("x-forwarded");
-	char first = name.len > 0 ? fold(name.at[0]) : '-';
+	char first;
 
+	if (name.len == 0)
+		return false;
+	first = fold(name.at[0]);
 	if (first == 'x' && name.len >= family.len &&
 	    folds_alike((struct slice){name.at, family.len}, family) &&
 	    (name.len == family.len || fold(name.at[family.len]) == '-'))

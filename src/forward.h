@@ -12,17 +12,18 @@
 
 struct forward_origin {
 	const struct addr *peer;
-	bool trusted;           /* the peer is one of trusted_proxies */
-	struct slice client_ip; /* text; of the peer, or what a trusted one says */
-	struct slice scheme;    /* of the client's request: "http", "https" */
+	bool trusted;		/* the peer is one of trusted_proxies */
+	struct slice client_ip; /* text: peer, or what a trusted one says */
+	struct slice scheme;	/* of the client's request: "http", "https" */
 	struct slice request_id;
 };
 
-/* From the peer and, if trusted, Forwarded or X-Forwarded-For (the rightmost
- * address that is not a trusted proxy) and X-Forwarded-Proto or Forwarded's
- * proto; request_id: from a trusted proxy's request_id_header when it is 1 to
- * 128 visible ASCII bytes, else made of 16 random bytes in hex. Text lives in
- * the arena. secure: the connection has TLS. */
+/* From the peer and, if trusted, X-Forwarded-For and X-Forwarded-Proto or,
+ * where there is no X-Forwarded-For, Forwarded: the rightmost address that is
+ * not a trusted proxy, and the scheme (RFC 7239 5); request_id: from a trusted
+ * proxy's request_id_header when it is 1 to 128 visible ASCII bytes, else made
+ * of 16 random bytes in hex. Text lives in the arena. secure: the connection
+ * has TLS. The head may be incomplete. */
 void forward_origin(const struct gate_config *gate, const struct head *head,
     const struct addr *peer, bool secure, struct arena *arena,
     struct forward_origin *out);
@@ -30,23 +31,29 @@ void forward_origin(const struct gate_config *gate, const struct head *head,
 /* The head to send upstream: method, target and Host byte for byte; hop-by-hop
  * fields, those that Connection names, `Proxy`, Expect, framing fields and all
  * fields of ours dropped (and their twins: same name after folding every
- * non-alphanumeric byte to '-'), ours added: Via, X-Forwarded-For/-Proto/-Host
- * or Forwarded as site->forwarded says (a trusted proxy's chain is appended
- * to), the request id, Host from the authority first. OPTIONS with Max-Forwards: N sends
+ * non-alphanumeric byte to '-'), ours added: X-Forwarded-For/-Proto/-Host or
+ * Forwarded as site->forwarded says (a trusted proxy's chain is appended to),
+ * the request id, Host from the authority first. The client's Via stay, with
+ * ours after them: loops are found by it. OPTIONS with Max-Forwards: N sends
  * N - 1. Returns REASON_NONE, or REASON_LOOP when our own Via pseudonym stands
- * there ten times. to->fields comes from the arena. */
+ * there ten times. to->fields comes from the arena; all else that from holds is
+ * borrowed. */
 struct forward_facts {
 	const struct gate_config *gate;
 	const struct site *site;
 	const struct forward_origin *origin;
+	time_t now;
 };
 enum reason forward_request(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
 
 /* The head to send to the client: hop-by-hop fields and those that Connection
- * names dropped, framing fields dropped unless plan is NONE (then
- * Content-Length stays), Via added if the site says so. */
-void forward_response(const struct site *site, const struct head *from,
-    struct body_plan plan, struct arena *arena, struct head *to);
+ * names dropped, Content-Length too unless plan is NONE and it says what GET
+ * would give (HEAD, 304: above 0, and the status may have it), a Date added to
+ * a final response that has none (RFC 9110 6.6.1), Via added if the site says
+ * so. Of the facts, origin may be NULL. */
+void forward_response(const struct forward_facts *facts,
+    const struct head *from, struct body_plan plan, struct arena *arena,
+    struct head *to);
 
 #endif

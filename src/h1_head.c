@@ -483,7 +483,7 @@ judge_host(struct head *head)
 		head->authority = head->target; /* CONNECT */
 	if (host == NULL)
 		return head->minor == 0 ? REASON_NONE : REASON_MALFORMED_HOST;
-	if (head_count(head, FIELD_HOST) > 1 || host->value.len == 0 ||
+	if (head_count(head, FIELD_HOST) > 1 ||
 	    !uri_authority_valid(host->value))
 		return REASON_MALFORMED_HOST;
 	/* Not the form tells: OPTIONS has "*" of an absolute target. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* http: the fields that the gate looks at, told by length, then first and last
- * byte, then in full; and the characters of RFC 9110 5. */
+/* http: the fields that the gate looks at, told by length and then by a few
+ * wide compares; and the characters of RFC 9110 5. */
 #include "http.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 enum { SHORTEST = 2, LONGEST = 30 }; /* bytes of a known name */
 #define FIELD_ROW(id, name, class)                                             \
@@ -22,17 +23,58 @@ static const struct {
 #undef FIELD_ROW
 };
 
-/* With name.len a constant, only the names of that length are left. The first
- * compares are loose: "| 0x20" folds more than letters. */
-static inline __attribute__((always_inline)) enum field_id
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* All of len bytes, two to eight, some of them twice. Whole loads only: one
+ * that is put together in memory would wait for its own stores. */
+static ALWAYS_INLINE uint64_t
+load(const char *at, const size_t len)
+{
+	uint32_t first4, last4;
+	uint16_t first2, last2;
+	uint64_t all;
+
+	if (len == 8) {
+		memcpy(&all, at, 8);
+	} else if (len >= 4) {
+		memcpy(&first4, at, 4);
+		memcpy(&last4, at + len - 4, 4);
+		all = (uint64_t)first4 << 32 | last4;
+	} else {
+		memcpy(&first2, at, 2);
+		memcpy(&last2, at + len - 2, 2);
+		all = (uint64_t)first2 << 16 | last2;
+	}
+	return all;
+}
+
+/* The eight bytes from `from` on, or the last eight; known is lower case. */
+static ALWAYS_INLINE bool
+same8(const char *at, const char *known, const size_t from, const size_t len)
+{
+	const size_t n = len < 8 ? len : 8;
+	const size_t start = from + n < len ? from : len - n;
+
+	return slice_fold8(load(at + start, n)) == load(known + start, n);
+}
+
+static ALWAYS_INLINE bool
+same(const char *at, const char *known, const size_t len)
+{
+	return same8(at, known, 0, len) &&
+	       (len <= 8 || same8(at, known, 8, len)) &&
+	       (len <= 16 || same8(at, known, 16, len)) &&
+	       (len <= 24 || same8(at, known, 24, len));
+}
+static_assert(SHORTEST >= 2 && LONGEST <= 32, "load(), same() take all names");
+
+/* With len a constant, only the names of that length are left, and a compare
+ * is one of words with constants. */
+static ALWAYS_INLINE enum field_id
 find_of_length(const char *at, const size_t len)
 {
-	struct slice name = {at, len};
-
 #define FIELD_ROW(id, known, class)                                            \
-	if (len == sizeof(known) - 1 && (at[0] | 0x20) == (known)[0] &&        \
-	    (at[len - 1] | 0x20) == (known)[sizeof(known) - 2] &&              \
-	    slice_eq_nocase(name, SLICE(known)))                               \
+	if (len == sizeof(known) - 1 && same(at, known, sizeof(known) - 1))    \
 		return FIELD_##id;
 	HTTP_FIELDS(FIELD_ROW)
 #undef FIELD_ROW
@@ -45,7 +87,7 @@ field_find(struct slice name)
 #define LENGTH(n)                                                              \
 	case n:                                                                \
 		return find_of_length(name.at, n);
-#define LENGTHS(n) LENGTH(n) LENGTH(n + 1) LENGTH(n + 2) LENGTH(n + 3)
+#define LENGTHS(n) LENGTH(n) LENGTH((n) + 1) LENGTH((n) + 2) LENGTH((n) + 3)
 	switch (name.len) {
 		LENGTHS(2)
 		LENGTHS(6)
@@ -155,6 +197,32 @@ head_copy(struct head *to, const struct head *from, struct arena *arena)
 	to->path = copy_part(from->path, from->target, to->target, arena);
 	to->query = copy_part(from->query, from->target, to->target, arena);
 	to->phrase = arena_copy(arena, from->phrase);
+}
+
+/* The year begins in March here, so that the leap day is its last. */
+struct slice
+http_date(time_t now, struct arena *arena)
+{
+	static const char days[][4] = {
+	    "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+	static const char months[][4] = {"Mar", "Apr", "May", "Jun", "Jul",
+	    "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"};
+	uint64_t seconds = now > 0 ? (uint64_t)now : 0;
+	uint64_t day = seconds / 86400, clock = seconds % 86400;
+	uint64_t from_0000 = day + 719468; /* days since 1 March 0000 */
+	uint64_t era = from_0000 / 146097, of_era = from_0000 % 146097;
+	uint64_t year_of_era =
+	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint64_t of_year =
+	    of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint64_t month = (5 * of_year + 2) / 153;
+	uint64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
+
+	return arena_printf(arena,
+	    "%s, %02" PRIu64 " %s %04" PRIu64 " %02" PRIu64 ":%02" PRIu64
+	    ":%02" PRIu64 " GMT",
+	    days[day % 7], of_year - (153 * month + 2) / 5 + 1, months[month],
+	    year, clock / 3600, clock / 60 % 60, clock % 60);
 }
 
 bool

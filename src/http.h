@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "mem.h"
 #include "slice.h"
@@ -105,6 +106,9 @@ unsigned head_count(const struct head *head, enum field_id id);
 bool head_has_token(const struct head *head, enum field_id id, struct slice t);
 /* A copy whose bytes and fields live in the arena. */
 void head_copy(struct head *to, const struct head *from, struct arena *arena);
+/* IMF-fixdate (RFC 9110 5.6.7), whatever the locale; "Thu, 01 Jan 1970 ...".
+ */
+struct slice http_date(time_t now, struct arena *arena);
 bool is_tchar(unsigned char c);      /* RFC 9110 5.6.2 */
 bool is_token(struct slice s);       /* one or more tchars */
 bool is_field_value(struct slice s); /* no control byte but HTAB */

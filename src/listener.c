@@ -62,8 +62,9 @@ listener_bind(const struct listen_config *listen_config)
 static void
 on_pause_over(struct timer *timer)
 {
-	struct listener *listener = (struct listener *)((char *)timer -
-	    offsetof(struct listener, pause));
+	struct listener *listener =
+	    (struct listener *)((char *)timer -
+				offsetof(struct listener, pause));
 
 	event_add(&listener->event, NULL);
 }

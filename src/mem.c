@@ -20,8 +20,8 @@
 #include "log.h"
 
 #define ALIGNMENT 16
-#define ARENA_BLOCK (8u * 1024)	 /* bytes, without a pool */
-#define BUFFER_BLOCK (4u * 1024) /* bytes, without a pool */
+#define ARENA_BLOCK 8192  /* bytes, without a pool */
+#define BUFFER_BLOCK 4096 /* bytes, without a pool */
 
 static void *
 must(void *got)
@@ -269,10 +269,10 @@ grow(struct buffer *b, size_t n)
 		cap *= 2;
 	base = b->pool != NULL && cap == b->pool->size ? pool_get(b->pool)
 						       : take(cap);
-	if (len > 0)
+	if (b->base != NULL) {
 		memcpy(base, b->base + b->start, len);
-	if (b->base != NULL)
 		give_block(b);
+	}
 	b->base = base;
 	b->cap = (uint32_t)cap;
 	b->start = 0;

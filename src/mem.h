@@ -9,7 +9,7 @@
 
 #include "slice.h"
 
-void *mem_alloc(size_t size);              /* zeroed; free() it */
+void *mem_alloc(size_t size);		   /* zeroed; free() it */
 void *mem_realloc(void *old, size_t size); /* grown part not zeroed */
 char *mem_strdup(const char *s);
 char *mem_strndup(struct slice s); /* NUL-terminated */
@@ -30,11 +30,12 @@ void pool_done(struct pool *pool);
  * request larger than a block is malloced and freed with the arena. */
 struct arena {
 	struct pool *pool; /* borrowed: outlives the arena; NULL: malloc */
-	void *blocks;      /* list of blocks, newest first */
+	void *blocks;	   /* list of blocks, newest first */
 	char *at, *end;
 };
 void arena_init(struct arena *arena, struct pool *pool);
-void *arena_alloc(struct arena *arena, size_t size); /* aligned 16, not zeroed */
+void *arena_alloc(
+    struct arena *arena, size_t size); /* aligned 16, not zeroed */
 struct slice arena_copy(struct arena *arena, struct slice s);
 /* printf into the arena; NUL-terminated, the slice is without the NUL. */
 struct slice arena_printf(struct arena *arena, const char *fmt, ...)

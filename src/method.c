@@ -195,10 +195,10 @@ least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-static char
+static int
 upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
 }
 
 /* Insertions, deletions, changes and swaps of neighbours that make one of the
@@ -232,7 +232,8 @@ struct slice
 method_nearest(struct slice token, const struct method_names *own)
 {
 	struct slice nearest = SLICE_NONE;
-	unsigned i, distance, best = 3, end = method_end(own);
+	unsigned i, end = method_end(own);
+	size_t distance, best = 3;
 
 	if (token.len > METHOD_TOKEN_MAX)
 		return nearest;

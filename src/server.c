@@ -245,10 +245,10 @@ done(struct server *server)
 {
 	int i;
 
-	if (server->worker != NULL) {
+	worker_stop(server->worker);
+	if (server->worker != NULL)
 		tell_stopped(worker_counters(server->worker));
-		worker_stop(server->worker);
-	}
+	worker_free(server->worker);
 	for (i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signals[i] != NULL)
 			event_free(server->signals[i]);

@@ -4,27 +4,34 @@
  */
 #include "slice.h"
 
-#define ONES UINT64_C(0x0101010101010101)
-
 static uint64_t
-fold8(uint64_t word)
+load8(const char *at)
 {
-	uint64_t seven = word & (0x7f * ONES);
-	uint64_t from_a = seven + (0x80 - 'A') * ONES;
-	uint64_t past_z = seven + (0x7f - 'Z') * ONES;
+	uint64_t word;
 
-	/* The top bit of each byte is set for 'A' to 'Z'; 0x80 >> 2 is 0x20. */
-	return word | ((from_a & ~past_z & ~word & (0x80 * ONES)) >> 2);
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* All of fewer than eight bytes, some of them twice. */
+static uint64_t
+load_short(struct slice s)
+{
+	uint32_t first, last;
+
+	if (s.len < 4)
+		return (uint64_t)(unsigned char)s.at[0] << 16 |
+		       (uint64_t)(unsigned char)s.at[s.len / 2] << 8 |
+		       (uint64_t)(unsigned char)s.at[s.len - 1];
+	memcpy(&first, s.at, sizeof(first));
+	memcpy(&last, s.at + s.len - sizeof(last), sizeof(last));
+	return (uint64_t)first << 32 | last;
 }
 
 static bool
-differ8(const char *a, const char *b, size_t len)
+differ(uint64_t a, uint64_t b)
 {
-	uint64_t x = 0, y = 0;
-
-	memcpy(&x, a, len);
-	memcpy(&y, b, len);
-	return x != y && fold8(x) != fold8(y);
+	return a != b && slice_fold8(a) != slice_fold8(b);
 }
 
 bool
@@ -35,11 +42,11 @@ slice_eq_nocase(struct slice a, struct slice b)
 	if (a.len != b.len)
 		return false;
 	if (a.len < 8)
-		return a.len == 0 || !differ8(a.at, b.at, a.len);
+		return a.len == 0 || !differ(load_short(a), load_short(b));
 	for (i = 0; i + 8 < a.len; i += 8)
-		if (differ8(a.at + i, b.at + i, 8))
+		if (differ(load8(a.at + i), load8(b.at + i)))
 			return false;
-	return !differ8(a.at + a.len - 8, b.at + a.len - 8, 8);
+	return !differ(load8(a.at + a.len - 8), load8(b.at + b.len - 8));
 }
 
 bool
@@ -136,10 +143,12 @@ escape_byte(char *out, unsigned char byte)
 	} else if (byte >= 0x20 && byte < 0x7f) {
 		*out++ = (char)byte;
 	} else {
-		memcpy(out, "\\u00", 4);
-		out[4] = digits[byte >> 4];
-		out[5] = digits[byte & 15];
-		out += 6;
+		*out++ = '\\';
+		*out++ = 'u';
+		*out++ = '0';
+		*out++ = '0';
+		*out++ = digits[byte >> 4];
+		*out++ = digits[byte & 15];
 	}
 	return out;
 }
@@ -147,14 +156,15 @@ escape_byte(char *out, unsigned char byte)
 size_t
 slice_escape_json(char *out, struct slice s, size_t max)
 {
+	static const char more[] = {'.', '.', '.'};
 	size_t i, shown = s.len < max ? s.len : max;
 	char *at = out;
 
 	for (i = 0; i < shown; i++)
 		at = escape_byte(at, (unsigned char)s.at[i]);
 	if (shown < s.len) {
-		memcpy(at, "...", 3);
-		at += 3;
+		memcpy(at, more, sizeof(more));
+		at += sizeof(more);
 	}
 	*at = '\0';
 	return (size_t)(at - out);

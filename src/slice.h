@@ -11,7 +11,7 @@
 
 struct slice {
 	const char *at; /* borrowed */
-	size_t len;     /* bytes */
+	size_t len;	/* bytes */
 };
 
 #define SLICE(lit) ((struct slice){"" lit, sizeof(lit) - 1})
@@ -31,6 +31,19 @@ slice_eq(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/* Eight bytes with the letters of ASCII in lower case. */
+static inline uint64_t
+slice_fold8(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t seven = word & (0x7f * ones);
+	uint64_t from_a = seven + (0x80 - 'A') * ones;
+	uint64_t past_z = seven + (0x7f - 'Z') * ones;
+
+	/* The top bit of each byte is set for 'A' to 'Z'; 0x80 >> 2 is 0x20. */
+	return word | ((from_a & ~past_z & ~word & (0x80 * ones)) >> 2);
+}
+
 /* ASCII case folded; for field names, hosts, schemes: never for methods. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 bool slice_starts(struct slice s, struct slice prefix);
@@ -47,9 +60,9 @@ bool slice_list_has(struct slice list, struct slice token);
 /* Digits only, at most 19 of them, no sign; false on anything else or empty. */
 bool slice_to_u64(struct slice s, uint64_t *out);
 /* Appends a NUL-terminated, escaped, bounded copy for logs and JSON: control
- * bytes, non-ASCII, quote and backslash become \u00XX; at most max source bytes,
- * then "..." Returns the number of bytes written to out (without NUL), which
- * needs 6 * min(len, max) + 4 bytes. */
+ * bytes, non-ASCII, quote and backslash become \u00XX; at most max source
+ * bytes, then "..." Returns the number of bytes written to out (without NUL),
+ * which needs 6 * min(len, max) + 4 bytes. */
 size_t slice_escape_json(char *out, struct slice s, size_t max);
 
 #endif

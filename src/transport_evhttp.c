@@ -448,6 +448,13 @@ hook(struct evhttp_transport *t)
 	update_reading(t);
 }
 
+static void
+move(struct evbuffer *to, struct evbuffer *from)
+{
+	if (evbuffer_add_buffer(to, from) != 0)
+		log_fatal("out of memory");
+}
+
 /* What of the request is not yet written, out of the way: evhttp awaits a
  * response only when its output is empty. NULL: nothing. bufferevent keeps the
  * front of its output frozen but for its own writes. */
@@ -461,12 +468,13 @@ take_output(struct evhttp_transport *t)
 		return NULL;
 	rest = must(evbuffer_new());
 	evbuffer_unfreeze(output, 1);
-	evbuffer_add_buffer(rest, output);
+	move(rest, output);
 	evbuffer_freeze(output, 1);
 	return rest;
 }
 
-/* Hands evhttp the head that stands at the start of raw. */
+/* Hands evhttp the head that stands at the start of raw. Its input is empty
+ * otherwise: had it found something there, it would look again by itself. */
 static void
 parse_head(struct evhttp_transport *t, size_t len)
 {
@@ -474,6 +482,7 @@ parse_head(struct evhttp_transport *t, size_t len)
 	struct evbuffer *rest = take_output(t);
 	bufferevent_data_cb evhttp_read;
 
+	assert(evbuffer_get_length(input) == 0);
 	t->parsed = false;
 	arena_done(&t->arena);
 	t->evhttp_write(t->bev, t->evhttp_arg);
@@ -487,9 +496,9 @@ parse_head(struct evhttp_transport *t, size_t len)
 	t->scan = (struct evhttp_scan){.limit = t->scan.limit};
 	if (!t->failed)
 		hook(t);
-	/* an early final response stops the request */
-	if (rest != NULL && t->parsed && !t->failed && t->head.status < 200)
-		evbuffer_add_buffer(bufferevent_get_output(t->bev), rest);
+	/* also after a final response: a server may answer while it reads */
+	if (rest != NULL && !t->failed)
+		move(bufferevent_get_output(t->bev), rest);
 	if (rest != NULL)
 		evbuffer_free(rest);
 }
@@ -508,6 +517,7 @@ tell_head(struct evhttp_transport *t)
 	t->state = RELAYING;
 	h1_body_init(&t->body, t->plan);
 	events->head(t->base.owner, &t->head, t->plan);
+	arena_done(&t->arena);
 }
 
 /* One head, if it is there; false when nothing more can be done now. */

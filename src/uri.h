@@ -20,7 +20,8 @@
  * way is to refuse it as REASON_MALFORMED_TARGET.
  * Returns REASON_NONE, MALFORMED_TARGET or MALFORMED_HOST (bad authority,
  * userinfo). */
-enum reason uri_target(struct slice raw, struct slice method, struct head *head);
+enum reason uri_target(
+    struct slice raw, struct slice method, struct head *head);
 /* host [":" port] as Host may hold it: reg-name of unreserved, pct-encoded-free
  * ASCII letters, digits, "-", ".", "_", IPv4, or "[IPv6]" without zone; labels
  * are not empty, but a dot may end the name. Port of digits, at most five and

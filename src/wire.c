@@ -68,7 +68,7 @@ wire_read(struct wire *wire, void *to, size_t size)
 	if (n >= 0)
 		return n;
 	return errno == EAGAIN || errno == EWOULDBLOCK ? WIRE_AGAIN
-	                                               : WIRE_FAILED;
+						       : WIRE_FAILED;
 }
 
 ssize_t
@@ -104,8 +104,8 @@ watch(struct wire *wire, enum wire_watch kind)
 	if (kind == WIRE_WATCHING)
 		what |= EV_ET;
 	if (event_get_events(&wire->read_event) != what)
-		event_assign(&wire->read_event, base, wire->fd, what,
-		    on_readable, wire);
+		event_assign(
+		    &wire->read_event, base, wire->fd, what, on_readable, wire);
 	event_add(&wire->read_event, NULL);
 }
 

@@ -4,7 +4,7 @@
  * counters, which others only read. */
 #include "worker.h"
 
-#include <assert.h>
+#include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -115,8 +115,9 @@ close_listeners(struct worker *worker)
 static void
 on_drain_check(struct timer *timer)
 {
-	struct worker *worker = (struct worker *)((char *)timer -
-	    offsetof(struct worker, drain_check));
+	struct worker *worker =
+	    (struct worker *)((char *)timer -
+			      offsetof(struct worker, drain_check));
 
 	tell_drained(worker);
 	if (!worker->drained)
@@ -142,8 +143,8 @@ on_reopen(struct mail *mail)
 	struct order *order = (struct order *)mail;
 	struct worker *worker = order->worker;
 
-	record_set(&worker->record, &worker->exchanges.config->gate,
-	    order->sink);
+	record_set(
+	    &worker->record, &worker->exchanges.config->gate, order->sink);
 	reply(order);
 }
 
@@ -189,6 +190,8 @@ run(void *arg)
 	loop_run(&worker->loop);
 	close_listeners(worker);
 	client_h1_env_done(&worker->clients);
+	/* transports that were cut free themselves in the next step */
+	event_base_loop(worker->loop.base, EVLOOP_NONBLOCK);
 	loop_timer_stop(&worker->loop, &worker->drain_check);
 	record_flush(&worker->record);
 	return NULL;
@@ -256,6 +259,13 @@ worker_stop(struct worker *worker)
 	exchange_env_done(&worker->exchanges);
 	upstreams_free(worker->exchanges.upstreams);
 	record_done(&worker->record);
+}
+
+void
+worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
 	config_unref(worker->exchanges.config);
 	loop_done(&worker->loop);
 	free(worker);

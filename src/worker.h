@@ -29,8 +29,10 @@ void worker_drain(struct worker *worker);
  * one is no longer used. */
 void worker_reopen(struct worker *worker, struct record_sink *sink,
     void (*done)(void *arg), void *arg);
-/* Everything under way is cut; joins the thread and frees it. */
+/* Everything under way is cut, the last lines are written; joins the thread.
+ * What is left are the counters. NULL is fine here and below. */
 void worker_stop(struct worker *worker);
+void worker_free(struct worker *worker);
 /* Live; relaxed loads. */
 const struct record_counters *worker_counters(const struct worker *worker);
 

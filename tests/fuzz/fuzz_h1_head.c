@@ -14,7 +14,6 @@ typedef enum h1_result read_fn(struct slice buf, const struct h1_limits *limits,
 
 struct outcome {
 	struct head head;
-	struct field *fields; /* limits->fields of them */
 	enum h1_result result;
 	enum reason why;
 	size_t used;
@@ -22,14 +21,20 @@ struct outcome {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
+/* Into exactly limits->fields fields. */
 static void
-read_once(struct outcome *o, read_fn *read, const struct h1_limits *limits,
-    struct slice buf)
+read_into(struct outcome *o, struct field *fields, read_fn *read,
+    const struct h1_limits *limits, struct slice buf)
 {
 	memset(o, 0xa5, sizeof(*o));
-	o->fields = malloc(limits->fields * sizeof(struct field));
-	o->head.fields = o->fields;
+	o->head.fields = fields;
 	o->result = read(buf, limits, &o->head, &o->used, &o->why);
+}
+
+static struct field *
+new_fields(const struct h1_limits *limits)
+{
+	return malloc(limits->fields * sizeof(struct field));
 }
 
 /* A prefix may say less than the whole, but nothing else. */
@@ -38,14 +43,14 @@ check_prefixes(const struct outcome *whole, read_fn *read,
     const struct h1_limits *limits, struct slice buf)
 {
 	size_t step = 1 + buf.len / PREFIXES_MAX;
+	struct field *fields = new_fields(limits);
+	char *end = (char *)malloc(buf.len) + buf.len;
 	struct outcome o;
 
 	for (size_t len = 0; len < buf.len; len += step) {
-		char *exact = malloc(len);
-
-		if (len > 0)
-			memcpy(exact, buf.at, len);
-		read_once(&o, read, limits, (struct slice){exact, len});
+		memcpy(end - len, buf.at, len);
+		read_into(
+		    &o, fields, read, limits, (struct slice){end - len, len});
 		if (o.result == H1_DONE)
 			assert(len >= whole->used && o.used == whole->used);
 		if (o.result != H1_MORE)
@@ -54,9 +59,9 @@ check_prefixes(const struct outcome *whole, read_fn *read,
 			assert(len < whole->used);
 		if (o.result == H1_BAD)
 			assert(o.why == whole->why);
-		free(o.fields);
-		free(exact);
 	}
+	free(end - buf.len);
+	free(fields);
 }
 
 static void
@@ -107,7 +112,8 @@ check_request(const struct head *head)
 	assert((plan.kind == BODY_LENGTH) == (plan.length > 0));
 	assert(plan.length == 0 || lengths == 1);
 	assert(!h1_expects_continue(head) || head->minor == 1);
-	if (head_has_token(head, FIELD_CONNECTION, SLICE("close")))
+	if (head_has_token(head, FIELD_CONNECTION, SLICE("close")) ||
+	    slice_eq(head->method, SLICE("CONNECT")))
 		assert(!h1_persistent(head));
 }
 
@@ -159,13 +165,14 @@ check_written(const struct head *head, read_fn *read)
 	static const struct h1_limits limits = {SIZE_MAX, SIZE_MAX, FIELDS_MAX};
 	size_t size = h1_head_size(head), len;
 	char *out = malloc(size), *exact;
+	struct field *fields = new_fields(&limits);
 	struct outcome again;
 
 	len = h1_head_write(head, out);
 	assert(len <= size);
 	exact = malloc(len);
 	memcpy(exact, out, len);
-	read_once(&again, read, &limits, (struct slice){exact, len});
+	read_into(&again, fields, read, &limits, (struct slice){exact, len});
 	if (head->status == 0 && head_field(head, FIELD_HOST) == NULL) {
 		assert(again.result == H1_BAD);
 		assert(again.why == REASON_MALFORMED_HOST);
@@ -173,7 +180,7 @@ check_written(const struct head *head, read_fn *read)
 		assert(again.result == H1_DONE && again.used == len);
 		check_same(head, &again.head);
 	}
-	free(again.fields);
+	free(fields);
 	free(exact);
 	free(out);
 }
@@ -181,9 +188,10 @@ check_written(const struct head *head, read_fn *read)
 static void
 check(read_fn *read, const struct h1_limits *limits, struct slice buf)
 {
+	struct field *fields = new_fields(limits);
 	struct outcome o;
 
-	read_once(&o, read, limits, buf);
+	read_into(&o, fields, read, limits, buf);
 	check_prefixes(&o, read, limits, buf);
 	if (o.result == H1_DONE) {
 		assert(o.why == REASON_NONE);
@@ -201,7 +209,7 @@ check(read_fn *read, const struct h1_limits *limits, struct slice buf)
 	} else {
 		assert(buf.len < limits->head || buf.len == 0);
 	}
-	free(o.fields);
+	free(fields);
 }
 
 int

@@ -269,6 +269,7 @@ START_TEST(accept_chooses_the_form)
 	    {"application/json;q=0.9, text/plain", 't'},
 	    {"application/json;Q=0.1;x=y, text/html;level=1 ; q=0.2", 'h'},
 	    {"*/*;q=0.1, text/html;q=0.05", 't'},
+	    {"*/*;q=0.5, text/html;q=0.499", 't'},
 	    {"text/html;q=0, */*", 't'},
 	    {"text/html;q=0", 't'},
 	    {"text/html;q=0.000, text/plain;q=0.001", 't'},
@@ -283,6 +284,7 @@ START_TEST(accept_chooses_the_form)
 	    {"application/json;q=2, text/html;q=0.1", 'h'},
 	    {"application/json;q=, text/html;q=0.1", 'h'},
 	    {"application/json;q=0.1234, text/html;q=0.1", 'h'},
+	    {"application/json;q=0x9, text/html;q=0.1", 'h'},
 	    {"application/json;q=-1, text/html;q=0.1", 'h'},
 	    {"application/json;q=0.x, text/html;q=0.1", 'h'},
 	    {"application/json;q=0,5, text/html;q=0.1", 'h'},
@@ -326,6 +328,24 @@ START_TEST(several_accept_lines_are_one_list)
 	request.field_count = COUNT(fields);
 	build();
 	ck_assert_str_eq(value("Content-Type"), "application/problem+json");
+}
+END_TEST
+
+START_TEST(sixty_four_ranges_of_accept_are_looked_at)
+{
+	char accept[512];
+	unsigned before;
+	size_t len;
+
+	for (before = 62; before <= 65; before++) {
+		for (len = 0; len < 2 * (size_t)before; len += 2)
+			memcpy(accept + len, "a,", 2);
+		snprintf(accept + len, sizeof(accept) - len, "text/html");
+		build_as(accept);
+		ck_assert_str_eq(value("Content-Type"),
+		    before < 64 ? "text/html; charset=utf-8"
+				: "text/plain; charset=utf-8");
+	}
 }
 END_TEST
 
@@ -671,6 +691,7 @@ main(void)
 	tcase_add_test(tcase, a_405_always_has_allow);
 	tcase_add_test(tcase, accept_chooses_the_form);
 	tcase_add_test(tcase, several_accept_lines_are_one_list);
+	tcase_add_test(tcase, sixty_four_ranges_of_accept_are_looked_at);
 	tcase_add_test(tcase, a_site_may_fix_the_form);
 	tcase_add_test(tcase, head_gets_the_fields_without_the_body);
 	tcase_add_test(tcase, options_is_answered_without_a_body);

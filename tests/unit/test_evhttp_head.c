@@ -45,8 +45,8 @@ expect_head(struct slice bytes, size_t wanted)
 		enum reason why = REASON_NONE;
 		size_t len = 0;
 
-		ck_assert_msg(scan_pieces(bytes, pieces[i], LIMIT, &len,
-				  &why) == H1_DONE,
+		ck_assert_msg(
+		    scan_pieces(bytes, pieces[i], LIMIT, &len, &why) == H1_DONE,
 		    "refused in pieces of %zu: %.*s", pieces[i],
 		    SLICE_ARG(bytes));
 		ck_assert_uint_eq(len, wanted);
@@ -60,8 +60,8 @@ expect_bad(struct slice bytes, size_t limit, enum reason wanted)
 		enum reason why = REASON_NONE;
 		size_t len;
 
-		ck_assert_msg(scan_pieces(bytes, pieces[i], limit, &len,
-				  &why) == H1_BAD,
+		ck_assert_msg(
+		    scan_pieces(bytes, pieces[i], limit, &len, &why) == H1_BAD,
 		    "not refused in pieces of %zu: %.*s", pieces[i],
 		    SLICE_ARG(bytes));
 		ck_assert_msg(why == wanted, "%s: %.*s", reason_word(why),
@@ -74,7 +74,13 @@ START_TEST(a_strict_head_is_found)
 	static const struct {
 		struct slice head, rest;
 	} accepts[] = {
-#define ROW(head, rest) {{head, sizeof(head) - 1}, {rest, sizeof(rest) - 1}}
+#define ROW(head, rest)                                                        \
+	{                                                                      \
+		{head, sizeof(head) - 1},                                      \
+		{                                                              \
+			rest, sizeof(rest) - 1                                 \
+		}                                                              \
+	}
 	    ROW(OK "\r\n", ""),
 	    ROW(OK "\r\n", "\r\n\r\n\n\n"),
 	    ROW("HTTP/1.0 200 OK\r\n\r\n", "body\n\0\r"),
@@ -247,8 +253,7 @@ START_TEST(what_evhttp_parsed_is_copied)
 	struct head head;
 
 	arena_init(&arena, NULL);
-	ck_assert_int_eq(
-	    evhttp_head_read(&head, request, &arena), REASON_NONE);
+	ck_assert_int_eq(evhttp_head_read(&head, request, &arena), REASON_NONE);
 	evhttp_request_free(request);
 	ck_assert_int_eq(head.status, 404);
 	ck_assert_uint_eq(head.minor, 1);
@@ -265,8 +270,7 @@ START_TEST(what_evhttp_parsed_is_copied)
 END_TEST
 
 static void
-expect_read(int status, const char *name, const char *value,
-    enum reason wanted)
+expect_read(int status, const char *name, const char *value, enum reason wanted)
 {
 	const char *const fields[] = {name, value, NULL};
 	struct evhttp_request *request = parsed(status, NULL, fields);
@@ -290,8 +294,7 @@ START_TEST(a_status_that_is_none_is_refused)
 	for (size_t i = 0; i < COUNT(accepts); i++)
 		expect_read(accepts[i], "a", "b", REASON_NONE);
 	for (size_t i = 0; i < COUNT(refuses); i++)
-		expect_read(
-		    refuses[i], "a", "b", REASON_UPSTREAM_MALFORMED);
+		expect_read(refuses[i], "a", "b", REASON_UPSTREAM_MALFORMED);
 }
 END_TEST
 

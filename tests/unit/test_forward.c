@@ -124,7 +124,8 @@ forward(struct fixture *f, const char *peer, struct head *to)
 {
 	struct addr addr = peer_of(peer);
 	struct forward_origin origin;
-	struct forward_facts facts = {&gate, &site, &origin};
+	struct forward_facts facts = {
+	    .gate = &gate, .site = &site, .origin = &origin};
 
 	forward_origin(&gate, &f->head, &addr, false, &arena, &origin);
 	origin.request_id = SLICE("id");
@@ -317,6 +318,7 @@ START_TEST(connection_takes_the_fields_that_it_names)
 		"X-C: 3\n"},
 	    {"Connection: keep-alive\nKeep: 1\nAlive: 1\nClose: 1\n",
 		"Keep: 1\nAlive: 1\nClose: 1\n"},
+	    {"Connection: close\nKeep: 1\nClose: 1\n", "Keep: 1\nClose: 1\n"},
 	    {"Connection: x\nX-A: 1\n", "X-A: 1\n"},
 	    {"Connection: x-ab\nX-A: 1\n", "X-A: 1\n"},
 	    {"Connection: \nX-A: 1\n", "X-A: 1\n"},
@@ -334,6 +336,28 @@ START_TEST(connection_takes_the_fields_that_it_names)
 	for (i = 0; i < COUNT(rows); i++) {
 		snprintf(wanted, sizeof(wanted), HOST "%s" LAST, rows[i].kept);
 		goes(STRANGER, rows[i].lines, wanted);
+	}
+}
+END_TEST
+
+START_TEST(past_thirty_two_names_connection_names_all)
+{
+	char lines[1024];
+	unsigned names;
+	size_t len;
+
+	site.forwarded = FORWARDED_OFF;
+	for (names = 31; names <= 34; names++) {
+		len = (size_t)snprintf(lines, sizeof(lines), "Connection: a0");
+		for (unsigned i = 1; i < names; i++)
+			len += (size_t)snprintf(lines + len,
+			    sizeof(lines) - len, ", close, a%u", i);
+		snprintf(lines + len, sizeof(lines) - len,
+		    "\nA31: x\nB: x\nCookie: x\n");
+		goes(STRANGER, lines,
+		    names > 32	  ? HOST "Cookie: x\n" LAST
+		    : names == 32 ? HOST "B: x\nCookie: x\n" LAST
+				  : HOST "A31: x\nB: x\nCookie: x\n" LAST);
 	}
 }
 END_TEST
@@ -441,7 +465,7 @@ START_TEST(ten_passes_are_a_loop)
 	} rows[] = {
 	    {"1.1 methodgate", 10},
 	    {"1.1 methodgate, 1.1 methodgate", 5},
-	    {"1.0 x, HTTP/1.1\t METHODGATE (v1)", 10},
+	    {"1.0 x, HTTP/1.1\tMETHODGATE\t(v1)", 10},
 	    {"1.1 methodgate(a)", 10},
 	    {",, 1.1 methodgate ,", 10},
 	    {"1.1 methodgate:80", 0},
@@ -735,7 +759,8 @@ comes_back(
 	lay(&f, lines);
 	f.head.status = status;
 	f.head.phrase = SLICE("Phrase");
-	forward_response(&site, &f.head, plan, &arena, &to);
+	forward_response(&(struct forward_facts){.site = &site, .now = 86400},
+	    &f.head, plan, &arena, &to);
 	ck_assert_str_eq(lines_of(&to), wanted);
 	ck_assert_int_eq(to.status, status);
 	ck_assert(slice_eq(to.phrase, SLICE("Phrase")));
@@ -770,6 +795,8 @@ START_TEST(a_response_loses_what_belongs_to_the_hop)
 }
 END_TEST
 
+#define DATE "Date: then\n"
+
 START_TEST(content_length_stays_only_where_no_body_follows)
 {
 	static const struct {
@@ -777,23 +804,38 @@ START_TEST(content_length_stays_only_where_no_body_follows)
 		const struct body_plan *plan;
 		const char *lines, *wanted;
 	} rows[] = {
-	    {200, &five, "Content-Length: 5\n", ""},
-	    {200, &chunked, "Content-Length: 5\n", ""},
-	    {200, &none, "Content-Length: 5\n", "Content-Length: 5\n"},
-	    {304, &none, "Content-Length: 5\n", "Content-Length: 5\n"},
-	    {200, &none, "Content-Length: 0\n", ""},
-	    {204, &none, "Content-Length: 5\n", ""},
+	    {200, &five, DATE "Content-Length: 5\n", DATE},
+	    {200, &chunked, DATE "Content-Length: 5\n", DATE},
+	    {200, &none, DATE "Content-Length: 5\n",
+		DATE "Content-Length: 5\n"},
+	    {304, &none, DATE "Content-Length: 5\n",
+		DATE "Content-Length: 5\n"},
+	    {200, &none, DATE "Content-Length: 0\n", DATE},
+	    {204, &none, DATE "Content-Length: 5\n", DATE},
 	    {103, &none, "Content-Length: 5\n", ""},
-	    {200, &none, "Content-Length: 5, 5\n", ""},
-	    {200, &none, "Content-Length: \n", ""},
-	    {200, &none, "Connection: content-length\nContent-Length: 5\n",
-		"Content-Length: 5\n"},
+	    {200, &none, DATE "Content-Length: 5, 5\n", DATE},
+	    {200, &none, DATE "Content-Length: \n", DATE},
+	    {200, &none, DATE "Connection: content-length\nContent-Length: 5\n",
+		DATE "Content-Length: 5\n"},
 	};
 	size_t i;
 
 	for (i = 0; i < COUNT(rows); i++)
 		comes_back(rows[i].status, *rows[i].plan, rows[i].lines,
 		    rows[i].wanted);
+}
+END_TEST
+
+START_TEST(a_final_response_without_date_gets_one)
+{
+	static const char added[] = "Date: Fri, 02 Jan 1970 00:00:00 GMT\n";
+
+	comes_back(200, none, "", added);
+	comes_back(404, none, "X: y\n",
+	    "X: y\nDate: Fri, 02 Jan 1970 "
+	    "00:00:00 GMT\n");
+	comes_back(103, none, "Link: a\n", "Link: a\n");
+	comes_back(200, none, DATE, DATE);
 }
 END_TEST
 
@@ -812,6 +854,7 @@ main(void)
 	tcase_add_test(tcase, fields_that_never_go_on);
 	tcase_add_test(tcase, fields_that_go_on_as_they_are);
 	tcase_add_test(tcase, connection_takes_the_fields_that_it_names);
+	tcase_add_test(tcase, past_thirty_two_names_connection_names_all);
 	tcase_add_test(tcase, a_trusted_chain_is_appended_to);
 	tcase_add_test(tcase, forwarded_is_written_as_rfc_7239_says);
 	tcase_add_test(tcase, off_passes_nobodys_word_on);
@@ -824,6 +867,7 @@ main(void)
 	tcase_add_test(tcase, made_request_ids_differ);
 	tcase_add_test(tcase, a_response_loses_what_belongs_to_the_hop);
 	tcase_add_test(tcase, content_length_stays_only_where_no_body_follows);
+	tcase_add_test(tcase, a_final_response_without_date_gets_one);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

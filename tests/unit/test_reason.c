@@ -116,58 +116,60 @@ START_TEST(decisions_have_the_status_of_the_design)
 }
 END_TEST
 
+static const struct {
+	int status;
+	const char *phrase;
+} phrases[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {102, "Processing"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {204, "No Content"},
+    {207, "Multi-Status"},
+    {301, "Moved Permanently"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {506, "Variant Also Negotiates"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {511, "Network Authentication Required"},
+    {306, ""},
+    {418, ""},
+    {99, ""},
+    {0, ""},
+    {-1, ""},
+    {512, ""},
+    {599, ""},
+    {100000, ""},
+};
+
 START_TEST(statuses_have_the_phrases_of_the_registry)
 {
-	static const struct {
-		int status;
-		const char *phrase;
-	} rows[] = {
-	    {100, "Continue"},
-	    {101, "Switching Protocols"},
-	    {102, "Processing"},
-	    {103, "Early Hints"},
-	    {200, "OK"},
-	    {204, "No Content"},
-	    {207, "Multi-Status"},
-	    {301, "Moved Permanently"},
-	    {308, "Permanent Redirect"},
-	    {400, "Bad Request"},
-	    {404, "Not Found"},
-	    {405, "Method Not Allowed"},
-	    {408, "Request Timeout"},
-	    {413, "Content Too Large"},
-	    {414, "URI Too Long"},
-	    {417, "Expectation Failed"},
-	    {421, "Misdirected Request"},
-	    {422, "Unprocessable Content"},
-	    {425, "Too Early"},
-	    {426, "Upgrade Required"},
-	    {428, "Precondition Required"},
-	    {429, "Too Many Requests"},
-	    {431, "Request Header Fields Too Large"},
-	    {451, "Unavailable For Legal Reasons"},
-	    {501, "Not Implemented"},
-	    {502, "Bad Gateway"},
-	    {503, "Service Unavailable"},
-	    {504, "Gateway Timeout"},
-	    {505, "HTTP Version Not Supported"},
-	    {506, "Variant Also Negotiates"},
-	    {507, "Insufficient Storage"},
-	    {508, "Loop Detected"},
-	    {511, "Network Authentication Required"},
-	    {306, ""},
-	    {418, ""},
-	    {99, ""},
-	    {0, ""},
-	    {-1, ""},
-	    {512, ""},
-	    {599, ""},
-	    {100000, ""},
-	};
 	size_t i;
 
-	for (i = 0; i < COUNT(rows); i++)
-		ck_assert_str_eq(status_phrase(rows[i].status), rows[i].phrase);
+	for (i = 0; i < COUNT(phrases); i++)
+		ck_assert_str_eq(
+		    status_phrase(phrases[i].status), phrases[i].phrase);
 }
 END_TEST
 

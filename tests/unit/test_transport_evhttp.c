@@ -19,10 +19,34 @@
 #define BOUND (200u * 1024) /* bytes that one exchange may take at most */
 #define OK "HTTP/1.1 200 OK\r\n"
 
-#define SEND(text) {FAKE_SEND, 0, {text, sizeof(text) - 1}}
-#define SEND_BLOCKS(n) {FAKE_SEND, n, {block, sizeof(block)}}
-#define ACT(verb) {FAKE_##verb, 0, {NULL, 0}}
-#define BODY(n) {FAKE_BODY, n, {NULL, 0}}
+#define SEND(text)                                                             \
+	{                                                                      \
+		FAKE_SEND, 0,                                                  \
+		{                                                              \
+			text, sizeof(text) - 1                                 \
+		}                                                              \
+	}
+#define SEND_BLOCKS(n)                                                         \
+	{                                                                      \
+		FAKE_SEND, n,                                                  \
+		{                                                              \
+			block, sizeof(block)                                   \
+		}                                                              \
+	}
+#define ACT(verb)                                                              \
+	{                                                                      \
+		FAKE_##verb, 0,                                                \
+		{                                                              \
+			NULL, 0                                                \
+		}                                                              \
+	}
+#define BODY(n)                                                                \
+	{                                                                      \
+		FAKE_BODY, n,                                                  \
+		{                                                              \
+			NULL, 0                                                \
+		}                                                              \
+	}
 
 static char block[BLOCK]; /* of one byte, main says which */
 
@@ -60,8 +84,8 @@ note(void *arg, const char *word)
 		o->peak = now;
 	last = strrchr(o->events, ' ');
 	if (strcmp(last == NULL ? o->events : last + 1, word) != 0) {
-		ck_assert_uint_lt(strlen(o->events) + strlen(word) + 2,
-		    sizeof(o->events));
+		ck_assert_uint_lt(
+		    strlen(o->events) + strlen(word) + 2, sizeof(o->events));
 		if (o->events[0] != '\0')
 			strcat(o->events, " ");
 		strcat(o->events, word);
@@ -119,10 +143,10 @@ keep_head(struct owner *o, const struct head *head)
 
 	o->fields[0] = '\0';
 	for (unsigned i = 0; i < head->field_count; i++)
-		len += (size_t)snprintf(o->fields + len,
-		    sizeof(o->fields) - len, "%.*s=%.*s;",
-		    SLICE_ARG(head->fields[i].name),
-		    SLICE_ARG(head->fields[i].value));
+		len +=
+		    (size_t)snprintf(o->fields + len, sizeof(o->fields) - len,
+			"%.*s=%.*s;", SLICE_ARG(head->fields[i].name),
+			SLICE_ARG(head->fields[i].value));
 }
 
 static void
@@ -207,8 +231,7 @@ open_owner(struct owner *o, const struct fake_act *acts)
 	loop_init(&o->loop);
 	o->step.fn = on_resume;
 	o->descriptors = fake_descriptors();
-	ck_assert(
-	    fake_server_open(&o->server, &o->loop, "127.0.0.1:0", acts));
+	ck_assert(fake_server_open(&o->server, &o->loop, "127.0.0.1:0", acts));
 }
 
 static void
@@ -349,8 +372,7 @@ struct request {
 static const struct request requests[] = {
     {"GET", "/a?b=c%20d", {{"Host", "h"}, {"X", "y"}}, NULL,
 	"GET /a?b=c%20d HTTP/1.1\r\nHost: h\r\nX: y\r\n" TAIL},
-    {"HEAD", "/", {{"Host", "h"}}, NULL,
-	"HEAD / HTTP/1.1\r\nHost: h\r\n" TAIL},
+    {"HEAD", "/", {{"Host", "h"}}, NULL, "HEAD / HTTP/1.1\r\nHost: h\r\n" TAIL},
     {"DELETE", "/x", {{"Host", "h"}}, NULL,
 	"DELETE /x HTTP/1.1\r\nHost: h\r\n" TAIL},
     {"OPTIONS", "/x", {{"Host", "h"}}, NULL,
@@ -392,8 +414,8 @@ static const struct request requests[] = {
     {"GET", "/", {{"Host", "h"}, {"Content-Length", "9"}, {"X", ""}}, NULL,
 	"GET / HTTP/1.1\r\nHost: h\r\nX: \r\n" TAIL},
     /* order, case and repetition stay */
-    {"GET", "//a/../b;c=%2e%00?", {{"B", "1"}, {"host", "h"}, {"b", "\t2 3\xff"},
-	    {"B", "%s%n"}}, NULL,
+    {"GET", "//a/../b;c=%2e%00?",
+	{{"B", "1"}, {"host", "h"}, {"b", "\t2 3\xff"}, {"B", "%s%n"}}, NULL,
 	"GET //a/../b;c=%2e%00? HTTP/1.1\r\nB: 1\r\nhost: h\r\n"
 	"b: \t2 3\xff\r\nB: %s%n\r\n" TAIL},
 };
@@ -424,11 +446,12 @@ start_request(struct owner *o, const struct request *request)
 	memset(fields, 'x', sizeof(fields)); /* slices die with the call */
 }
 
-START_TEST(a_request_is_these_bytes_on_the_wire)
+static void
+expect_request(const struct request *request)
 {
-	static const struct fake_act acts[] = {
-	    ACT(HEAD), ACT(WAIT), SEND(OK "Content-Length: 0\r\n\r\n"), ACT(STOP)};
-	const struct request *request = &requests[_i];
+	static const struct fake_act acts[] = {ACT(HEAD), ACT(WAIT),
+	    SEND(OK "Content-Length: 0\r\n\r\n"), ACT(STOP)};
+	size_t len = strlen(request->wire);
 	struct owner o;
 
 	open_owner(&o, acts);
@@ -440,8 +463,7 @@ START_TEST(a_request_is_these_bytes_on_the_wire)
 		give(&o, (struct slice){&one, 1});
 	}
 	end(&o);
-	for (int i = 0; i < TURNS && o.server.heard < strlen(request->wire);
-	     i++)
+	for (int i = 0; i < TURNS && o.server.heard < len; i++)
 		turn(&o, EVLOOP_ONCE);
 	run_idle(&o);
 	ck_assert_str_eq(o.server.text, request->wire);
@@ -451,9 +473,15 @@ START_TEST(a_request_is_these_bytes_on_the_wire)
 	ck_assert_str_eq(o.events, "ready 200 end");
 	run_idle(&o);
 	ck_assert(o.server.fin_heard);
-	ck_assert_uint_eq(o.server.heard, strlen(request->wire));
+	ck_assert_uint_eq(o.server.heard, len);
 	ck_assert_uint_eq(o.server.connections, 1);
 	close_owner(&o);
+}
+
+START_TEST(a_request_is_these_bytes_on_the_wire)
+{
+	for (size_t i = 0; i < COUNT(requests); i++)
+		expect_request(&requests[i]);
 }
 END_TEST
 
@@ -488,7 +516,8 @@ START_TEST(what_evhttp_cannot_carry_is_known_before)
 		ck_assert(!can(refuses[i], SLICE("/"), none));
 	for (size_t i = 0; i < COUNT(targets); i++)
 		ck_assert(!can("OPTIONS", targets[i], none));
-	ck_assert(!can("POST", SLICE("/"), (struct body_plan){BODY_CHUNKED, 0}));
+	ck_assert(
+	    !can("POST", SLICE("/"), (struct body_plan){BODY_CHUNKED, 0}));
 	ck_assert(!can("POST", SLICE("/"), (struct body_plan){BODY_CLOSE, 0}));
 	ck_assert(
 	    !can("POST", SLICE("/"), (struct body_plan){BODY_LENGTH, 1001}));
@@ -513,11 +542,15 @@ struct response {
 };
 
 #define R(bytes, then, events, body, why)                                      \
-	{{bytes, sizeof(bytes) - 1}, FAKE_##then, events,                      \
-	    {body, sizeof(body) - 1}, REASON_##why, NULL}
+	{                                                                      \
+		{bytes, sizeof(bytes) - 1}, FAKE_##then, events,               \
+		    {body, sizeof(body) - 1}, REASON_##why, NULL               \
+	}
 #define R_TO(method, bytes, events)                                            \
-	{{bytes, sizeof(bytes) - 1}, FAKE_STOP, events, {"", 0}, REASON_NONE,  \
-	    method}
+	{                                                                      \
+		{bytes, sizeof(bytes) - 1}, FAKE_STOP, events, {"", 0},        \
+		    REASON_NONE, method                                        \
+	}
 #define BAD(bytes) R(bytes, STOP, "broken", "", UPSTREAM_MALFORMED)
 #define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
 #define BAD_CHUNK(bytes)                                                       \
@@ -546,8 +579,8 @@ static const struct response responses[] = {
 	NONE),
     R("HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n", STOP, "304 end", "",
 	NONE),
-    R("HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n", STOP,
-	"304 end", "", NONE),
+    R("HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n", STOP, "304 end",
+	"", NONE),
     R_TO("HEAD", OK "Content-Length: 5\r\n\r\n", "200 end"),
     R_TO("HEAD", OK "\r\n", "200 end"),
     R_TO("HEAD", CHUNKED, "200 end"),
@@ -555,8 +588,8 @@ static const struct response responses[] = {
     R_TO("DELETE", OK "Content-Length: 0\r\n\r\n", "200 end"),
     R("HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n", STOP, "205 end", "",
 	NONE),
-    R("HTTP/1.1 599 X\r\nContent-Length: 1\r\n\r\nx", STOP, "599 body end",
-	"x", NONE),
+    R("HTTP/1.1 599 X\r\nContent-Length: 1\r\n\r\nx", STOP, "599 body end", "x",
+	NONE),
     /* the chunked coding */
     R(CHUNKED "3\r\nabc\r\n0\r\n\r\n", STOP, "200 body end", "abc", NONE),
     R(CHUNKED "1\r\na\r\n002\r\nbc\r\n000\r\n\r\n", STOP, "200 body end", "abc",
@@ -702,8 +735,8 @@ static const struct response responses[] = {
 static void
 expect_response(const struct response *r, bool bytewise, size_t appetite)
 {
-	const struct fake_act acts[] = {ACT(HEAD),
-	    {FAKE_SEND, 0, r->bytes}, {r->then, 0, {NULL, 0}}, ACT(STOP)};
+	const struct fake_act acts[] = {ACT(HEAD), {FAKE_SEND, 0, r->bytes},
+	    {r->then, 0, {NULL, 0}}, ACT(STOP)};
 	const struct fake_act silent[] = {
 	    ACT(HEAD), {r->then, 0, {NULL, 0}}, ACT(STOP)};
 	char wanted[64];
@@ -718,32 +751,33 @@ expect_response(const struct response *r, bool bytewise, size_t appetite)
 	    (struct body_plan){BODY_NONE, 0});
 	end(&o);
 	run(&o);
-	ck_assert_msg(strcmp(o.events, wanted) == 0 &&
-			  o.broken.why == r->why,
+	ck_assert_msg(strcmp(o.events, wanted) == 0 && o.broken.why == r->why,
 	    "%s (%s)\nwanted %s (%s)\n%.*s", o.events,
 	    reason_word(o.broken.why), wanted, reason_word(r->why),
 	    SLICE_ARG(r->bytes));
-	ck_assert_msg(
-	    slice_eq((struct slice){o.body, o.body_len}, r->body),
-	    "body %.*s of\n%.*s", (int)o.body_len, o.body,
-	    SLICE_ARG(r->bytes));
+	ck_assert_msg(slice_eq((struct slice){o.body, o.body_len}, r->body),
+	    "body %.*s of\n%.*s", (int)o.body_len, o.body, SLICE_ARG(r->bytes));
 	ck_assert_uint_eq(o.broken.sent, r->why != REASON_NONE);
-	ck_assert_uint_eq(o.broken.response_seen,
-	    r->why != REASON_NONE && r->bytes.len > 0);
+	ck_assert_uint_eq(
+	    o.broken.response_seen, r->why != REASON_NONE && r->bytes.len > 0);
 	close_owner(&o);
 }
 
 START_TEST(a_response_is_taken_whole)
 {
-	expect_response(&responses[_i], false, 0);
-	expect_response(&responses[_i], false, 1);
+	for (size_t i = 0; i < COUNT(responses); i++) {
+		expect_response(&responses[i], false, 0);
+		expect_response(&responses[i], false, 1);
+	}
 }
 END_TEST
 
 START_TEST(a_response_is_taken_byte_by_byte)
 {
-	expect_response(&responses[_i], true, 0);
-	expect_response(&responses[_i], true, 1);
+	for (size_t i = 0; i < COUNT(responses); i++) {
+		expect_response(&responses[i], true, 0);
+		expect_response(&responses[i], true, 1);
+	}
 }
 END_TEST
 
@@ -774,8 +808,8 @@ END_TEST
 
 /* What a server sends until it has sent all or the transport gives up. */
 static void
-expect_bounded(const struct fake_act *acts, const char *wanted,
-    enum reason why, uint64_t body_len)
+expect_bounded(const struct fake_act *acts, const char *wanted, enum reason why,
+    uint64_t body_len)
 {
 	struct owner o;
 
@@ -797,8 +831,7 @@ START_TEST(a_chunk_of_any_size_takes_little_memory)
 	    SEND(CHUNKED "1000000\r\n"), SEND_BLOCKS(256),
 	    SEND("\r\n0\r\n\r\n"), ACT(STOP)};
 
-	expect_bounded(
-	    acts, "ready 200 body end", REASON_NONE, 16 * MEGABYTE);
+	expect_bounded(acts, "ready 200 body end", REASON_NONE, 16 * MEGABYTE);
 }
 END_TEST
 
@@ -808,18 +841,16 @@ START_TEST(a_length_of_any_size_takes_little_memory)
 	    SEND(OK "Content-Length: 16777216\r\n\r\n"), SEND_BLOCKS(256),
 	    ACT(STOP)};
 
-	expect_bounded(
-	    acts, "ready 200 body end", REASON_NONE, 16 * MEGABYTE);
+	expect_bounded(acts, "ready 200 body end", REASON_NONE, 16 * MEGABYTE);
 }
 END_TEST
 
 START_TEST(a_body_until_close_of_any_size_takes_little_memory)
 {
-	static const struct fake_act acts[] = {
-	    ACT(HEAD), SEND(OK "\r\n"), SEND_BLOCKS(256), ACT(CLOSE), ACT(STOP)};
+	static const struct fake_act acts[] = {ACT(HEAD), SEND(OK "\r\n"),
+	    SEND_BLOCKS(256), ACT(CLOSE), ACT(STOP)};
 
-	expect_bounded(
-	    acts, "ready 200 body end", REASON_NONE, 16 * MEGABYTE);
+	expect_bounded(acts, "ready 200 body end", REASON_NONE, 16 * MEGABYTE);
 }
 END_TEST
 
@@ -833,15 +864,13 @@ START_TEST(an_endless_line_is_cut_off)
 	    ACT(HEAD), SEND(CHUNKED), SEND_BLOCKS(256), ACT(STOP)};
 	static const struct fake_act extension[] = {
 	    ACT(HEAD), SEND(CHUNKED "1;"), SEND_BLOCKS(256), ACT(STOP)};
-	static const struct fake_act trailer[] = {ACT(HEAD),
-	    SEND(CHUNKED "0\r\nA: "), SEND_BLOCKS(256), ACT(STOP)};
+	static const struct fake_act trailer[] = {
+	    ACT(HEAD), SEND(CHUNKED "0\r\nA: "), SEND_BLOCKS(256), ACT(STOP)};
 
-	expect_bounded(
-	    head, "ready broken", REASON_UPSTREAM_HEAD_TOO_LARGE, 0);
+	expect_bounded(head, "ready broken", REASON_UPSTREAM_HEAD_TOO_LARGE, 0);
 	expect_bounded(
 	    first, "ready broken", REASON_UPSTREAM_HEAD_TOO_LARGE, 0);
-	expect_bounded(
-	    size, "ready 200 broken", REASON_UPSTREAM_MALFORMED, 0);
+	expect_bounded(size, "ready 200 broken", REASON_UPSTREAM_MALFORMED, 0);
 	expect_bounded(
 	    extension, "ready 200 broken", REASON_UPSTREAM_MALFORMED, 0);
 	expect_bounded(
@@ -908,7 +937,8 @@ START_TEST(a_paused_body_waits_in_the_server)
 		ck_assert_uint_eq(o.body_len, taken);
 		ck_assert_uint_lt(o.server.sent, 16 * MEGABYTE);
 		resume(&o);
-		turn(&o, EVLOOP_ONCE);
+		for (int j = 0; j < TURNS && o.body_len == taken; j++)
+			turn(&o, EVLOOP_ONCE);
 	}
 	ck_assert(!o.over);
 	o.pause_at = NULL;
@@ -1032,7 +1062,7 @@ START_TEST(after_an_early_response_the_request_goes_on)
 	static const struct fake_act acts[] = {ACT(HEAD), ACT(DEAF),
 	    SEND("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 H\r\n\r\n" OK
 		 "Content-Length: 4\r\n\r\nab"),
-	    ACT(WAIT), ACT(HEAR), BODY(UPLOAD *(uint64_t)BLOCK), SEND("cd"),
+	    ACT(WAIT), ACT(HEAR), BODY(UPLOAD * (uint64_t)BLOCK), SEND("cd"),
 	    ACT(STOP)};
 	struct owner o;
 
@@ -1054,7 +1084,7 @@ START_TEST(interim_responses_do_not_stop_the_request)
 {
 	static const struct fake_act acts[] = {ACT(HEAD), ACT(DEAF),
 	    SEND("HTTP/1.1 103 H\r\n\r\n"), ACT(WAIT), ACT(HEAR),
-	    BODY(UPLOAD *(uint64_t)BLOCK),
+	    BODY(UPLOAD * (uint64_t)BLOCK),
 	    SEND("HTTP/1.1 102 P\r\n\r\n" OK "Content-Length: 0\r\n\r\n"),
 	    ACT(STOP)};
 	struct owner o;
@@ -1236,8 +1266,8 @@ START_TEST(cancel_in_any_state_is_the_last_word)
 		ck_assert_str_eq(o.events, state < 4   ? ""
 					   : state < 6 ? "ready"
 						       : "ready 200 body");
-		ck_assert(state < 4 || o.server.fin_heard ||
-			  o.server.reset_heard);
+		ck_assert(
+		    state < 4 || o.server.fin_heard || o.server.reset_heard);
 		close_owner(&o);
 	}
 }
@@ -1296,13 +1326,10 @@ END_TEST
 static void
 add_cases(TCase *tcase)
 {
-	tcase_add_loop_test(tcase, a_request_is_these_bytes_on_the_wire, 0,
-	    (int)COUNT(requests));
+	tcase_add_test(tcase, a_request_is_these_bytes_on_the_wire);
 	tcase_add_test(tcase, what_evhttp_cannot_carry_is_known_before);
-	tcase_add_loop_test(
-	    tcase, a_response_is_taken_whole, 0, (int)COUNT(responses));
-	tcase_add_loop_test(tcase, a_response_is_taken_byte_by_byte, 0,
-	    (int)COUNT(responses));
+	tcase_add_test(tcase, a_response_is_taken_whole);
+	tcase_add_test(tcase, a_response_is_taken_byte_by_byte);
 	tcase_add_test(tcase, a_head_comes_with_its_fields_and_plan);
 	tcase_add_test(tcase, a_chunk_of_any_size_takes_little_memory);
 	tcase_add_test(tcase, a_length_of_any_size_takes_little_memory);
@@ -1321,14 +1348,12 @@ add_cases(TCase *tcase)
 	tcase_add_test(
 	    tcase, a_response_that_comes_before_the_request_is_taken);
 	tcase_add_test(tcase, a_refused_connection_has_sent_nothing);
-	tcase_add_test(
-	    tcase, without_a_descriptor_the_connection_is_refused);
+	tcase_add_test(tcase, without_a_descriptor_the_connection_is_refused);
 	tcase_add_test(tcase, a_server_at_an_ipv6_address_is_reached);
 	tcase_add_test(tcase, cancel_inside_any_event_is_the_last_word);
 	tcase_add_test(tcase, cancel_in_any_state_is_the_last_word);
 	tcase_add_test(tcase, cancel_during_an_upload_closes_the_connection);
-	tcase_add_test(
-	    tcase, cancel_while_nobody_answers_frees_the_descriptor);
+	tcase_add_test(tcase, cancel_while_nobody_answers_frees_the_descriptor);
 }
 
 int

@@ -39,8 +39,8 @@ make(struct made *made, const char *counts)
 
 /* All that one exchange is given: "a0 a1 b0". */
 static void
-expect_given(struct upstreams *upstreams, const struct made *made,
-    const char *wanted)
+expect_given(
+    struct upstreams *upstreams, const struct made *made, const char *wanted)
 {
 	struct upstream_choice choice = {.tried = 0};
 	char given[128] = "";
@@ -69,8 +69,7 @@ START_TEST(servers_take_turns)
 	for (unsigned i = 0; i < 7; i++) {
 		struct upstream_choice choice = {.tried = 0};
 
-		ck_assert(
-		    upstream_choose(upstreams, &made.upstream, &choice));
+		ck_assert(upstream_choose(upstreams, &made.upstream, &choice));
 		ck_assert_ptr_eq(choice.server, &made.servers[i % 3]);
 		ck_assert_ptr_eq(choice.addr, addrs[i % 3]);
 		ck_assert_uint_eq(choice.tried, 1);
@@ -90,7 +89,7 @@ START_TEST(each_address_is_given_once_then_none_is_left)
 	    {"11", {"a0 b0", "b0 a0", "a0 b0"}},
 	    {"21", {"a0 a1 b0", "b0 a0 a1", "a0 a1 b0"}},
 	    {"123", {"a0 b0 b1 c0 c1 c2", "b0 b1 c0 c1 c2 a0",
-	                "c0 c1 c2 a0 b0 b1"}},
+			"c0 c1 c2 a0 b0 b1"}},
 	    {"010", {"b0", "b0", "b0"}},
 	    {"102", {"a0 c0 c1", "c0 c1 a0", "c0 c1 a0"}},
 	    {"0", {"", "", ""}},

@@ -397,8 +397,7 @@ main(void)
 	tcase_add_loop_test(tcase, writing_that_is_off_tells_nothing, 0, 2);
 	tcase_add_test(tcase, a_blocked_write_hears_the_reset_after_a_fin);
 	tcase_add_loop_test(tcase, both_directions_are_watched_at_once, 0, 2);
-	tcase_add_test(
-	    tcase, shutdown_sends_a_fin_and_reset_breaks_the_stream);
+	tcase_add_test(tcase, shutdown_sends_a_fin_and_reset_breaks_the_stream);
 	tcase_add_test(tcase, a_closed_wire_leaves_nothing_behind);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -1,0 +1,1215 @@
+/* SPDX-License-Identifier: ISC */
+/* Configurations that are taken, with what comes of them, and those that are
+ * refused, with every message. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_read.h"
+#include "guard.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Lines 1 to 5; what is behind begins on line 6. */
+#define SITE                                                                   \
+	"[site]\nlisten = 127.0.0.1:8080\nupstream = app\n"                    \
+	"[upstream app]\nserver = 127.0.0.1:3000\n"
+/* Lines 6 and 7. */
+#define ROOT "[location /]\nallow = @read\n"
+
+/* The text flush against a page that can't be read. */
+static struct config *
+read_guarded(const char *text, struct config_report *report)
+{
+	struct guarded g = guard_bytes(text, strlen(text));
+	struct config *config = config_read_text(
+	    "t.ini", (struct slice){g.at, strlen(text)}, report);
+
+	guard_free(&g);
+	return config;
+}
+
+static struct config *
+good(const char *text)
+{
+	struct config_report report;
+	struct config *config = read_guarded(text, &report);
+
+	ck_assert_msg(config != NULL, "refused: %s",
+	    report.error_count > 0 ? report.errors[0] : "without a message");
+	ck_assert_uint_eq(report.error_count, 0);
+	config_report_done(&report);
+	return config;
+}
+
+static void
+append(char *out, size_t size, const char *text)
+{
+	ck_assert_uint_lt(strlen(out) + strlen(text), size);
+	strcat(out, text);
+}
+
+/* All messages, a line each. */
+static void
+join(const struct config_report *report, char *out, size_t size)
+{
+	unsigned i;
+
+	*out = '\0';
+	for (i = 0; i < report->error_count; i++) {
+		append(out, size, report->errors[i]);
+		append(out, size, "\n");
+	}
+	for (i = 0; i < report->warning_count; i++) {
+		append(out, size, report->warnings[i]);
+		append(out, size, "\n");
+	}
+}
+
+/* "= /x GET, HEAD > app @6" for each location of the first site. */
+static void
+print_locations(const struct config *config, char *out, size_t size)
+{
+	const struct site *site = config->sites[0];
+	FILE *to = fmemopen(out, size, "w");
+	char methods[METHOD_LIST_MAX];
+	const struct location *location;
+	struct slice upstream;
+	unsigned i;
+
+	ck_assert_ptr_nonnull(to);
+	*out = '\0';
+	for (i = 0; i < site->location_count; i++) {
+		location = site->locations[i];
+		ck_assert_ptr_eq(location->site, site);
+		method_set_print(location->rules.allow, &site->rules.own,
+		    methods, sizeof(methods));
+		upstream = location->upstream != NULL ? location->upstream->name
+						      : SLICE("-");
+		fprintf(to, "%s%.*s %s > %.*s @%u\n",
+		    location->rules.exact ? "= " : "",
+		    SLICE_ARG(location->rules.pattern), methods,
+		    SLICE_ARG(upstream), location->rules.line);
+	}
+	ck_assert_int_eq(fclose(to), 0);
+}
+
+static const struct {
+	const char *text, *locations;
+} accepts[] = {
+    {SITE ROOT, "/ GET, HEAD > app @6\n"},
+    {"\xef\xbb\xbf" SITE "[location /]\r\n\tallow=@read\r\n  options=answer",
+	"/ GET, HEAD, OPTIONS > app @6\n"},
+    {SITE "[location = /x]\nallow = GET\n[location =/y]\nallow = POST\n"
+	  "[location /x]\nallow = none\n[location /*]\nallow = @query\n",
+	"= /x GET, HEAD > app @6\n= /y POST > app @8\n/x  > app @10\n"
+	"/* QUERY > app @12\n"},
+    {SITE "[location / ]\nallow = GET,POST , PUT\nallow = DELETE\n"
+	  "allow = GET\n",
+	"/ GET, HEAD, POST, PUT, DELETE > app @6\n"},
+    {SITE "[location reports]\npath = /very/long\nallow = GET\n"
+	  "[location = Reports2]\nallow = PUT\npath = /very/long\n",
+	"/very/long GET, HEAD > app @6\n= /very/long PUT > app @9\n"},
+    /* The file's own order of sections is free. */
+    {"[location /]\nallow = PURGE GET\nupstream = APP\n[upstream app]\n"
+     "server = 127.0.0.1:3000\n[site]\nlisten = *:80\nmethods = PURGE\n"
+     "head = explicit\n",
+	"/ GET, PURGE > app @1\n"},
+    {"[site]\nlisten = *:80\nmethods = PURGE LIST\nmethods = lock-it\n"
+     "[location /]\nallow = none\n[location /a]\nallow = lock-it LIST\n"
+     "upstream = b\n[upstream b]\nserver = [::1]:3000\n",
+	"/  > - @5\n/a LIST, lock-it > b @7\n"},
+    {"[site]\nlisten = *:80\n[location /]\nallow = none\n"
+     "options = answer\n",
+	"/ OPTIONS > - @3\n"},
+    {"[site]\nlisten = *:80\nmethods = none\n[upstream b]\n"
+     "server = b.example:80\n[location /]\nallow = @webdav\nupstream = b\n",
+	"/ GET, HEAD, PUT, DELETE, OPTIONS, COPY, LOCK, MKCOL, MOVE, "
+	"PROPFIND, PROPPATCH, UNLOCK > b @6\n"},
+};
+
+START_TEST(good_files_become_locations)
+{
+	struct config *config;
+	char seen[2048];
+	size_t i;
+
+	for (i = 0; i < COUNT(accepts); i++) {
+		config = good(accepts[i].text);
+		print_locations(config, seen, sizeof(seen));
+		ck_assert_str_eq(seen, accepts[i].locations);
+		config_unref(config);
+	}
+}
+END_TEST
+
+#define NO_SITE                                                                \
+	"t.ini: no site: add a [site], or name site files by 'sites' in "      \
+	"[gate]\n"
+#define NO_SITE_HERE                                                           \
+	"no [site] in this file: add one, with 'listen', 'host' and "          \
+	"'upstream'\n"
+#define BAD_LISTEN                                                             \
+	": not a numeric address and port, such as 127.0.0.1:8080, "           \
+	"[::1]:8080 or *:8080\n"
+#define BAD_SERVER                                                             \
+	": not host:port, such as 127.0.0.1:3000, [::1]:3000 or app:3000\n"
+#define BAD_HOST                                                               \
+	": not a host name, such as shop.example.org, *.example.org or *\n"
+#define BAD_STAR ": '*' stands alone, or first as in *.example.org\n"
+#define BAD_PATTERN                                                            \
+	" is no pattern: it begins with '/', and holds only visible ASCII "    \
+	"without '?' and '#'\n"
+#define NEEDS_PATTERN                                                          \
+	"[location] needs a pattern, such as [location /api], or a name for "  \
+	"one that follows as 'path = /...'\n"
+#define UPSTREAM_NAME                                                          \
+	"[upstream] needs a name of letters, digits, '-', '_' and '.', such "  \
+	"as [upstream app]\n"
+#define NO_ALLOW                                                               \
+	"allow is missing: add one, such as 'allow = @read' or 'allow = "      \
+	"none'\n"
+#define BY_METHODS                                                             \
+	" (a method that is not registered is named by 'methods' in [site])\n"
+#define BAD_TIME "not a time: write a number with s, m, h or d, such as "
+#define BAD_SIZE                                                               \
+	"not a size: write a number of bytes, or one with k, m or g, such as " \
+	"64k\n"
+#define GOES_ROUND                                                             \
+	" is a listener of the gate itself (t.ini:2): requests would go "      \
+	"round\n"
+#define SETS "@read @form @rest @query @webdav @caldav @deltav\n"
+
+struct refusal {
+	const char *text, *messages;
+};
+
+static const struct refusal bad_sections[] = {
+    {"", NO_SITE},
+    {"; nothing\n", NO_SITE},
+    {"[gate]\nhead_fields = 12\n", NO_SITE},
+    {ROOT, "t.ini:1: " NO_SITE_HERE},
+    {"\n[upstream a]\nserver = a:1\n", "t.ini:2: " NO_SITE_HERE},
+    {"[site]\n", "t.ini:1: this site has no [location], so it would refuse "
+		 "everything: add one, such as [location /]\n"
+		 "t.ini:1: listen is missing: add one, such as 'listen = "
+		 "127.0.0.1:8080'\n"},
+    {"allow = GET\n" SITE ROOT,
+	"t.ini:1: allow stands before any section: begin with [gate] or "
+	"[site]\n"},
+    {"[sites]\nlisten = x\n",
+	"t.ini:1: unknown section [sites]: did you mean [site]?\n"},
+    {"[Location /]\n",
+	"t.ini:1: unknown section [Location]: did you mean [location]?\n"},
+    {"[server]\na = b\n",
+	"t.ini:1: unknown section [server]: there are [gate], [site], "
+	"[upstream NAME] and [location PATTERN]\n"},
+    {"[gate]\n[gate]\nwhatever = 1\n" SITE ROOT,
+	"t.ini:2: [gate] stands twice, first on line 1\n"},
+    {"[gate x]\nwhatever = 1\n" SITE ROOT, "t.ini:1: [gate] takes no name\n"},
+    {SITE ROOT "[site]\nname = x\n",
+	"t.ini:8: [site] stands twice, first on line 1: each site has a file "
+	"of its own\n"},
+    {"[site shop]\nlisten = *:80\n",
+	"t.ini:1: [site] takes no name in its header: write 'name = shop' "
+	"below\n"},
+    {SITE "[upstream app]\nserver = x\n[upstream APP]\n" ROOT,
+	"t.ini:6: [upstream app] stands twice (in whatever case), first on "
+	"line 4\n"
+	"t.ini:8: [upstream APP] stands twice (in whatever case), first on "
+	"line 4\n"},
+    {SITE "[upstream]\n[upstream a b]\n[upstream a/b]\n" ROOT,
+	"t.ini:6: " UPSTREAM_NAME "t.ini:7: " UPSTREAM_NAME
+	"t.ini:8: " UPSTREAM_NAME},
+    {SITE "[location]\n[location =]\n[location a/b]\n[location a b]\n",
+	"t.ini:6: " NEEDS_PATTERN "t.ini:7: " NEEDS_PATTERN
+	"t.ini:8: " NEEDS_PATTERN "t.ini:9: " NEEDS_PATTERN},
+    /* What a refused header had meant is not asked for again. */
+    {"[site\nlisten = x\n" ROOT,
+	"t.ini:1: ']' is missing at the end of the section header\n"},
+    {"[site]\nlisten = *:80\nupstream = app\n[upstream app\n" ROOT,
+	"t.ini:4: ']' is missing at the end of the section header\n"},
+    {SITE "[location /x]\nallow = GET\n[location /y\nallow = DELETE\n"
+	  "options = bad\n",
+	"t.ini:8: ']' is missing at the end of the section header\n"},
+};
+
+static const struct refusal bad_keys[] = {
+    {"[gate]\nhead_limt = 4k\nallow = GET\nzzzzzz = 1\n" SITE ROOT,
+	"t.ini:2: unknown key head_limt in [gate]: did you mean head_limit?\n"
+	"t.ini:3: unknown key allow in [gate]: it is a key of [location]\n"
+	"t.ini:4: unknown key zzzzzz in [gate]\n"},
+    /* Keys that come with later work. */
+    {SITE ROOT "mode = report\noverride = deny\ngrant = x\nredirects = flag\n"
+	       "body_on_get = deny\nform_hold = 1k\nrewrite_method = x\n",
+	"t.ini:8: unknown key mode in [location]\n"
+	"t.ini:9: unknown key override in [location]\n"
+	"t.ini:10: unknown key grant in [location]\n"
+	"t.ini:11: unknown key redirects in [location]\n"
+	"t.ini:12: unknown key body_on_get in [location]\n"
+	"t.ini:13: unknown key form_hold in [location]\n"
+	"t.ini:14: unknown key rewrite_method in [location]\n"},
+    {"[site]\nmode = report\npath_case = exact\npath_params = x\n"
+     "flag_header = X\nlisten = *:80\n" ROOT "options = answer\n",
+	"t.ini:2: unknown key mode in [site]\n"
+	"t.ini:3: unknown key path_case in [site]\n"
+	"t.ini:4: unknown key path_params in [site]\n"
+	"t.ini:5: unknown key flag_header in [site]\n"
+	"t.ini:7: no upstream for this location: add 'upstream = NAME' here "
+	"or to [site]\n"},
+    {SITE "idle_timeout = 4s\n" ROOT,
+	"t.ini:6: unknown key idle_timeout in [upstream]: it is a key of "
+	"[gate]\n"},
+    {SITE ROOT "Options = answer\n",
+	"t.ini:8: unknown key Options in [location]: did you mean options?\n"},
+    {SITE ROOT "options = answer\noptions = answer\n",
+	"t.ini:9: options stands twice in this section, first on line 8\n"},
+    {SITE "[location /]\nallow =\n[location /x]\noptions = answer\n",
+	"t.ini:7: allow has no value\nt.ini:8: " NO_ALLOW},
+    {SITE "[location /]\n", "t.ini:6: " NO_ALLOW},
+    {SITE "transport = native\n" ROOT,
+	"t.ini:6: transport = native: this version takes only evhttp\n"},
+    {SITE ROOT "options = maybe\nbody_limit = 10x\nbody_limit = 1\n",
+	"t.ini:8: options = maybe: write one of: forward answer\n"
+	"t.ini:9: body_limit = 10x: " BAD_SIZE
+	"t.ini:10: body_limit stands twice in this section, first on line "
+	"9\n"},
+    {SITE ROOT "body_limit = 99999999999999999999\n",
+	"t.ini:8: body_limit = 99999999999999999999: out of range: 0 to "
+	"1024g\n"},
+    {SITE ROOT "body_limit = 18014398509481984k\n",
+	"t.ini:8: body_limit = 18014398509481984k: out of range: 0 to "
+	"1024g\n"},
+    {"[gate]\nhead_timeout = 10\nidle_timeout = 0\nbody_timeout = 100ms\n"
+     "write_timeout = soon\nmin_rate = 0\nhead_limit = 64K\n"
+     "target_limit = 2g\nmax_connections = -1\nhead_fields = 12k\n"
+     "drain_timeout = 2d\nlog_level = Info\n" SITE ROOT,
+	"t.ini:2: head_timeout = 10: " BAD_TIME "10s\n"
+	"t.ini:3: idle_timeout = 0: out of range: 1s to 1d\n"
+	"t.ini:4: body_timeout = 100ms: " BAD_TIME "100s\n"
+	"t.ini:5: write_timeout = soon: " BAD_TIME "10s\n"
+	"t.ini:6: min_rate = 0: out of range: 1 to 1g\n"
+	"t.ini:7: head_limit = 64K: " BAD_SIZE
+	"t.ini:8: target_limit = 2g: out of range: 16 to 1m\n"
+	"t.ini:9: max_connections = -1: not a number\n"
+	"t.ini:10: head_fields = 12k: not a number\n"
+	"t.ini:11: drain_timeout = 2d: out of range: 0 to 1d\n"
+	"t.ini:12: log_level = Info: did you mean info?\n"},
+    {SITE "connect_timeout = 5\n" ROOT,
+	"t.ini:6: connect_timeout = 5: not a time: write a number with ms, "
+	"s, m, h or d, such as 5s\n"},
+    {"[gate]\naccess_log = stdout\nping = ping\nping = off\n"
+     "request_id_header = a b\n" SITE ROOT,
+	"t.ini:2: access_log = stdout: write off, stderr, or the path of a "
+	"file, such as /var/log/methodgate/access.log\n"
+	"t.ini:3: ping = ping: write off, or a path, such as /-/ping\n"
+	"t.ini:4: ping stands twice in this section, first on line 3\n"
+	"t.ini:5: request_id_header = a b: not the name of a field of at "
+	"most 64 bytes, such as X-Request-Id\n"},
+    {"[gate]\nrequest_id_header = content-LENGTH\nping = /a?b\n" SITE ROOT,
+	"t.ini:2: request_id_header = content-LENGTH: this field has a "
+	"meaning of its own; write another, such as X-Request-Id\n"
+	"t.ini:3: ping = /a?b: write off, or a path, such as /-/ping\n"},
+    {"[gate]\ntrusted_proxies = 10.0.0.0/8 x, 10.0.0.0/33\n" SITE ROOT,
+	"t.ini:2: trusted_proxies: x is no network: write 10.0.0.0/8, ::1 "
+	"or unix\n"
+	"t.ini:2: trusted_proxies: 10.0.0.0/33 is no network: write "
+	"10.0.0.0/8, ::1 or unix\n"},
+    {"[site]\nlisten = *:80\nname = a/b\nvia = a b\nerror_cache = always\n"
+     "error_format = jsn\nforwarded = none\nhead = yes\n"
+     "[location /]\nallow = none\n",
+	"t.ini:3: name = a/b: at most 64 letters, digits, '-', '_' and '.'\n"
+	"t.ini:4: via = a b: write off, or a pseudonym of at most 64 bytes "
+	"without blanks\n"
+	"t.ini:5: error_cache = always: write no-store, heuristic, or "
+	"max-age=N with N seconds, a year at most\n"
+	"t.ini:6: error_format = jsn: did you mean json?\n"
+	"t.ini:7: forwarded = none: write one of: x-forwarded rfc7239 off\n"
+	"t.ini:8: head = yes: write one of: explicit with-get\n"},
+};
+
+static const struct refusal bad_values[] = {
+    {"[site]\nlisten = unix:/x\nlisten = localhost:80 127.0.0.1:0 127.0.0.1\n"
+     "listen = *:80 :80\n[location /]\nallow = none\n",
+	"t.ini:2: listen unix:/x: unix sockets are not in this version; "
+	"write 127.0.0.1:8080\n"
+	"t.ini:3: listen localhost:80" BAD_LISTEN
+	"t.ini:3: listen 127.0.0.1:0" BAD_LISTEN
+	"t.ini:3: listen 127.0.0.1" BAD_LISTEN
+	"t.ini:4: listen :80 stands twice in this site, first on line 4\n"},
+    {"[site]\nlisten = *:80\nhost = a.example A.example\nhost = * a.*.b\n"
+     "host = *.* x:80 a. .a [::1]:80 a/b *\n[location /]\nallow = none\n",
+	"t.ini:3: host A.example stands twice in this site, first on line 3\n"
+	"t.ini:4: host a.*.b" BAD_STAR "t.ini:5: host *.*" BAD_STAR
+	"t.ini:5: host x:80: write it without the port: 'listen' has that\n"
+	"t.ini:5: host a.: write it without the '.' at its end\n"
+	"t.ini:5: host .a" BAD_HOST
+	"t.ini:5: host [::1]:80: write it without the port: 'listen' has "
+	"that\n"
+	"t.ini:5: host a/b" BAD_HOST
+	"t.ini:5: host * stands twice in this site, first on line 4\n"},
+    {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
+     "server = unix:/x 1.2.3.400:80 :80 *:80\nserver = app app:0 app:70000\n"
+     "server = app:80 weight=3\n" ROOT,
+	"t.ini:5: server unix:/x: unix sockets are not in this version; "
+	"write host:port\n"
+	"t.ini:5: server 1.2.3.400:80" BAD_SERVER
+	"t.ini:5: server :80" BAD_SERVER "t.ini:5: server *:80" BAD_SERVER
+	"t.ini:6: server app" BAD_SERVER "t.ini:6: server app:0" BAD_SERVER
+	"t.ini:6: server app:70000" BAD_SERVER
+	"t.ini:7: server weight=3" BAD_SERVER},
+    {"[site]\nlisten = *:80\nupstream = ap\n[upstream app]\n"
+     "transport = evhttp\n" ROOT "upstream = other\n",
+	"t.ini:3: no [upstream ap] in this file: did you mean app?\n"
+	"t.ini:4: server is missing: add one, such as 'server = "
+	"127.0.0.1:3000'\n"
+	"t.ini:8: no [upstream other] in this file\n"},
+    {SITE ROOT ROOT, "t.ini:8: location / stands twice, first on line 6\n"},
+    {SITE "[location = /a]\nallow = GET\n[location /a]\nallow = GET\n"
+	  "[location x]\npath = /a\nallow = GET\n[location = y]\n"
+	  "allow = GET\npath = /a\n",
+	"t.ini:11: location /a stands twice, first on line 8\n"
+	"t.ini:15: location = /a stands twice, first on line 6\n"},
+    {SITE "[location x]\npath = /a\nallow = GET\n[location X]\npath = /b\n"
+	  "allow = GET\n",
+	"t.ini:9: [location X] stands twice (in whatever case), first on "
+	"line 6\n"},
+    {SITE "[location x]\nallow = GET\n",
+	"t.ini:6: [location x] has no pattern: a pattern begins with '/'; a "
+	"name needs 'path = /...' below\n"},
+    {SITE "[location /x]\nallow = GET\npath = /y\n",
+	"t.ini:8: path: the section header has a pattern already; give it a "
+	"name in its place, such as [location reports]\n"},
+    {SITE "[location /a b]\nallow = GET\n[location /a?b]\nallow = GET\n"
+	  "[location /a#b]\nallow = GET\n[location /\xc3\xa9]\nallow = GET\n"
+	  "[location x]\nallow = GET\npath = a\n",
+	"t.ini:6: /a b" BAD_PATTERN "t.ini:8: /a?b" BAD_PATTERN
+	"t.ini:10: /a#b" BAD_PATTERN "t.ini:12: /??" BAD_PATTERN
+	"t.ini:16: a" BAD_PATTERN},
+};
+
+static const struct refusal bad_methods[] = {
+    {SITE "[location /]\nallow = CONNECT TRACE PRI GET\n",
+	"t.ini:7: allow: CONNECT can't be allowed: it opens a tunnel whose "
+	"content nobody judges\n"
+	"t.ini:7: allow: TRACE can't be allowed: it reflects a request, "
+	"cookies and credentials included\n"
+	"t.ini:7: allow: PRI can't be allowed: it is part of the preface of "
+	"HTTP/2, and no method\n"},
+    {SITE "[location /]\nallow = @reed @x GET\n",
+	"t.ini:7: allow: no set @reed: did you mean @read? The sets are " SETS
+	"t.ini:7: allow: no set @x: the sets are " SETS},
+    {SITE "[location /]\nallow = GET\nallow = none\n"
+	  "[location /x]\nallow = none none\n",
+	"t.ini:8: allow: none stands alone or not at all\n"
+	"t.ini:10: allow: none stands alone or not at all\n"},
+    {SITE "[location /]\nallow = get GETT\nallow = PURGE G@T\n",
+	"t.ini:7: unknown method get: methods are compared byte for byte; "
+	"did you mean GET?\n"
+	"t.ini:7: unknown method GETT: did you mean GET?" BY_METHODS
+	"t.ini:8: unknown method PURGE: one that is not registered is named "
+	"by 'methods' in [site]\n"
+	"t.ini:8: unknown method G@T: did you mean GET?" BY_METHODS},
+    {"[site]\nlisten = *:80\nmethods = GET get PURGE PURGE a(b\n"
+     "methods = Xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n[location /]\n"
+     "allow = purge PURG\nupstream = a\n[upstream a]\nserver = a:80\n",
+	"t.ini:3: methods: GET: it is registered, and needs no place here\n"
+	"t.ini:3: methods: get: only case sets it apart from a registered "
+	"method, and many applications take it for that one\n"
+	"t.ini:3: methods: PURGE: it stands here twice\n"
+	"t.ini:3: methods: a(b: not a token of RFC 9110, such as PURGE\n"
+	"t.ini:4: methods: Xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: longer than 32 "
+	"bytes\n"
+	"t.ini:6: unknown method purge: methods are compared byte for byte; "
+	"did you mean PURGE?\n"
+	"t.ini:6: unknown method PURG: did you mean PURGE?" BY_METHODS},
+    {"[site]\nlisten = *:80\nmethods = M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M11\n"
+     "methods = M12 M13 M14 M15 M16 M17 M18 M19 M20 M21 M22 M23 M24 M25\n"
+     "[location /]\nallow = none\n",
+	"t.ini:4: methods: M25: too many methods: a site has room for 24 of "
+	"its own\n"},
+};
+
+#define LISTEN(address, server)                                                \
+	"[site]\nlisten = " address "\nupstream = a\n[upstream a]\nserver "    \
+	"= " server "\n[location /]\nallow = @read\n"
+
+static const struct refusal bad_loops[] = {
+    {LISTEN("127.0.0.1:80", "127.0.0.1:80 127.0.0.1:81 127.0.0.2:80"),
+	"t.ini:5: server 127.0.0.1:80" GOES_ROUND},
+    {LISTEN("127.0.0.1:80", "0.0.0.0:80 [::]:80"),
+	"t.ini:5: server 0.0.0.0:80" GOES_ROUND},
+    {LISTEN("[::1]:80", "[::]:80 0.0.0.0:80 127.0.0.1:80"),
+	"t.ini:5: server [::]:80" GOES_ROUND},
+    {LISTEN("*:80", "127.0.0.1:80 [::1]:80 127.9.9.9:80 192.0.2.1:80"),
+	"t.ini:5: server 127.0.0.1:80" GOES_ROUND
+	"t.ini:5: server [::1]:80" GOES_ROUND
+	"t.ini:5: server 127.9.9.9:80" GOES_ROUND},
+    {LISTEN("[::]:80", "127.0.0.1:80 [::1]:80"),
+	"t.ini:5: server [::1]:80" GOES_ROUND},
+    {LISTEN("0.0.0.0:80", "127.0.0.1:80 [::1]:80 192.0.2.1:80"),
+	"t.ini:5: server 127.0.0.1:80" GOES_ROUND},
+    {LISTEN("192.0.2.1:80", "192.0.2.1:80 127.0.0.1:80"),
+	"t.ini:5: server 192.0.2.1:80" GOES_ROUND},
+};
+
+static void
+expect_refusals(const struct refusal *rows, size_t count)
+{
+	struct config_report report;
+	struct config *config;
+	char seen[8192];
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		config = read_guarded(rows[i].text, &report);
+		ck_assert_msg(config == NULL, "taken: %s", rows[i].text);
+		ck_assert_uint_gt(report.error_count, 0);
+		report.warning_count = 0;
+		join(&report, seen, sizeof(seen));
+		ck_assert_str_eq(seen, rows[i].messages);
+		config_report_done(&report);
+	}
+}
+
+START_TEST(bad_sections_are_refused_by_line)
+{
+	expect_refusals(bad_sections, COUNT(bad_sections));
+}
+END_TEST
+
+START_TEST(bad_keys_are_refused_by_line)
+{
+	expect_refusals(bad_keys, COUNT(bad_keys));
+}
+END_TEST
+
+START_TEST(bad_names_and_addresses_are_refused_by_line)
+{
+	expect_refusals(bad_values, COUNT(bad_values));
+}
+END_TEST
+
+START_TEST(bad_methods_are_refused_by_line)
+{
+	expect_refusals(bad_methods, COUNT(bad_methods));
+}
+END_TEST
+
+START_TEST(a_server_that_is_the_gate_itself_is_refused)
+{
+	expect_refusals(bad_loops, COUNT(bad_loops));
+}
+END_TEST
+
+static const struct refusal warnings[] = {
+    {SITE ROOT, ""},
+    {SITE ROOT "[location /x]\nallow = @rest\n", ""},
+    {SITE "[location /]\nallow = POST\n",
+	"t.ini:1: warning: no location of this site allows GET: 'GET /' is "
+	"answered 501, and search engines drop such a site\n"},
+    {SITE "[location /]\nallow = POST\n[location /x]\nallow = GET\n",
+	"t.ini:6: warning: 'GET /' is answered 405 here, and search engines "
+	"drop such a site\n"},
+    {SITE "[location /x]\nallow = GET\n", ""},
+    {SITE ROOT "[location /x/*]\nallow = GET\n[location = /x/y/z]\n"
+	       "allow = GET POST PUT\n[location /x/y]\nallow = DELETE\n",
+	"t.ini:10: warning: location /x/y/z allows GET, POST, PUT, which /x/y "
+	"around it (t.ini:12) does not\n"},
+    {SITE ROOT "[location /x]\nallow = GET\n[location /x/y]\nallow = GET\n"
+	       "options = answer\n",
+	""},
+    {SITE ROOT "[location /img*]\nallow = GET\n[location /*/b]\n"
+	       "allow = GET\n",
+	"t.ini:8: warning: location /img*: a '*' stands for a whole segment "
+	"only; here it is an ordinary byte\n"},
+    {SITE ROOT "[location /b/]\nallow = GET\n[location = /c/]\n"
+	       "allow = GET\n",
+	"t.ini:8: warning: location /b/ does not cover /b/x: without the '/' "
+	"at its end it would\n"},
+    {SITE ROOT "[upstream spare]\nserver = a:80\n",
+	"t.ini:8: warning: [upstream spare] is not used\n"},
+    {"[site]\nerror_cache = heuristic\nlisten = *:80\nupstream = a\n"
+     "[upstream a]\nserver = a:80\n" ROOT,
+	"t.ini:2: warning: error_cache = heuristic: caches may keep a 405 or "
+	"501 as long as they like, also when the method is allowed by then\n"},
+    {"[gate]\ntrusted_proxies = 10.0.0.0/8, unix, 0.0.0.0/0\n"
+     "trusted_proxies = ::/0\n" SITE ROOT,
+	"t.ini:2: warning: trusted_proxies: with 0.0.0.0/0 any client can "
+	"claim any address\n"
+	"t.ini:3: warning: trusted_proxies: with ::/0 any client can claim "
+	"any address\n"},
+    {"[gate]\ntrusted_proxies = none\n" SITE ROOT, ""},
+    {"[site]\nlisten = *:80\nhost = a.example *.a.example www.a.example\n"
+     "host = b.example\n[location /]\nallow = GET\nupstream = a\n"
+     "[upstream a]\nserver = a:80\n",
+	"t.ini:3: warning: host www.a.example adds nothing: this site has it "
+	"by a '*' already\n"},
+    {"[site]\nlisten = *:80\nhost = localhost *\nhost = *.x.b *.b\n"
+     "[location /]\nallow = GET\nupstream = a\n[upstream a]\n"
+     "server = a:80\n",
+	"t.ini:3: warning: host localhost adds nothing: this site has it by "
+	"a '*' already\n"
+	"t.ini:4: warning: host *.x.b adds nothing: this site has it by a "
+	"'*' already\n"
+	"t.ini:4: warning: host *.b adds nothing: this site has it by a '*' "
+	"already\n"},
+};
+
+START_TEST(what_is_legal_but_suspicious_is_warned_of)
+{
+	struct config_report report;
+	struct config *config;
+	char seen[4096];
+	size_t i;
+
+	for (i = 0; i < COUNT(warnings); i++) {
+		config = read_guarded(warnings[i].text, &report);
+		join(&report, seen, sizeof(seen));
+		ck_assert_str_eq(seen, warnings[i].messages);
+		ck_assert_ptr_nonnull(config);
+		config_report_done(&report);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(defaults_are_those_of_the_manual)
+{
+	struct config *config = good(SITE ROOT);
+	const struct gate_config *gate = &config->gate;
+	const struct site *site = config->sites[0];
+	const struct upstream_config *upstream = config->upstreams[0];
+
+	ck_assert(slice_eq(gate->access_log, SLICE("stderr")));
+	ck_assert_int_eq(gate->access_log_format, LOG_FORMAT_JSON);
+	ck_assert_int_eq(gate->access_log_select, LOG_SELECT_ALL);
+	ck_assert_int_eq(gate->access_log_query, LOG_QUERY_FULL);
+	ck_assert_int_eq(gate->log_level, LOG_INFO);
+	ck_assert_uint_eq(gate->max_connections, 10000);
+	ck_assert_uint_eq(gate->head_limit, 32768);
+	ck_assert_uint_eq(gate->head_fields, 100);
+	ck_assert_uint_eq(gate->target_limit, 8192);
+	ck_assert_uint_eq(gate->head_timeout, 10000);
+	ck_assert_uint_eq(gate->idle_timeout, 75000);
+	ck_assert_uint_eq(gate->body_timeout, 30000);
+	ck_assert_uint_eq(gate->write_timeout, 30000);
+	ck_assert_uint_eq(gate->min_rate, 1024);
+	ck_assert_uint_eq(gate->drain_timeout, 30000);
+	ck_assert_uint_eq(gate->ping.len, 0);
+	ck_assert_uint_eq(gate->trusted_proxy_count, 0);
+	ck_assert(slice_eq(gate->request_id_header, SLICE("X-Request-Id")));
+	ck_assert(slice_eq(site->rules.name, SLICE("t")));
+	ck_assert_uint_eq(site->host_count, 1);
+	ck_assert(slice_eq(site->hosts[0], SLICE("*")));
+	ck_assert(site->head_with_get);
+	ck_assert_int_eq(site->forwarded, FORWARDED_X);
+	ck_assert(slice_eq(site->via, SLICE("methodgate")));
+	ck_assert(site->via_on_responses);
+	ck_assert_int_eq(site->error_cache, ERROR_CACHE_NO_STORE);
+	ck_assert_int_eq(site->error_format, ERROR_FORMAT_AUTO);
+	ck_assert_int_eq(upstream->transport, TRANSPORT_EVHTTP);
+	ck_assert_uint_eq(upstream->connect_timeout, 3000);
+	ck_assert_uint_eq(upstream->response_timeout, 60000);
+	ck_assert_uint_eq(upstream->body_timeout, 60000);
+	ck_assert_uint_eq(upstream->response_head_limit, 65536);
+	ck_assert_uint_eq(upstream->evhttp_body_limit, 1048576);
+	ck_assert_uint_eq(site->locations[0]->rules.body_limit, 0);
+	ck_assert(!site->locations[0]->rules.options_answer);
+	config_unref(config);
+}
+END_TEST
+
+/* No value is a default, so that a key that goes nowhere is seen. */
+static const char every_key[] = "[gate]\n"
+				"sites = none/*.ini\n"
+				"access_log = /var/log/a b\n"
+				"access_log_format = combined\n"
+				"access_log_select = flagged\n"
+				"access_log_query = names\n"
+				"log_level = debug\n"
+				"max_connections = 7\n"
+				"head_limit = 1k\n"
+				"head_fields = 3\n"
+				"target_limit = 17\n"
+				"head_timeout = 1s\n"
+				"idle_timeout = 2m\n"
+				"body_timeout = 3h\n"
+				"write_timeout = 1d\n"
+				"min_rate = 2m\n"
+				"drain_timeout = 0\n"
+				"ping = /-/ping\n"
+				"trusted_proxies = 10.0.0.0/8, unix\n"
+				"trusted_proxies = ::1\n"
+				"request_id_header = X-Trace\n"
+				"[site]\n"
+				"name = shop\n"
+				"listen = 127.0.0.1:8080, [::1]:8080\n"
+				"listen = 127.0.0.1:8081\n"
+				"host = Shop.example *.shop.example\n"
+				"host = [::1]\n"
+				"upstream = app\n"
+				"head = explicit\n"
+				"methods = PURGE\n"
+				"forwarded = rfc7239\n"
+				"via = gate\n"
+				"error_cache = max-age=300\n"
+				"error_format = text\n"
+				"[upstream app]\n"
+				"server = 127.0.0.1:3000, app.example:3000\n"
+				"server = [::1]:3000\n"
+				"transport = evhttp\n"
+				"connect_timeout = 50ms\n"
+				"response_timeout = 5s\n"
+				"body_timeout = 6s\n"
+				"response_head_limit = 2k\n"
+				"evhttp_body_limit = 1g\n"
+				"[upstream other]\n"
+				"server = 127.0.0.1:4000\n"
+				"[location long]\n"
+				"path = /a/b\n"
+				"allow = GET PURGE\n"
+				"options = answer\n"
+				"upstream = other\n"
+				"body_limit = 5g\n";
+
+START_TEST(every_key_of_the_gate_lands_in_its_place)
+{
+	struct config *config = good(every_key);
+	const struct gate_config *gate = &config->gate;
+
+	ck_assert(slice_eq(gate->access_log, SLICE("/var/log/a b")));
+	ck_assert_int_eq(gate->access_log_format, LOG_FORMAT_COMBINED);
+	ck_assert_int_eq(gate->access_log_select, LOG_SELECT_FLAGGED);
+	ck_assert_int_eq(gate->access_log_query, LOG_QUERY_NAMES);
+	ck_assert_int_eq(gate->log_level, LOG_DEBUG);
+	ck_assert_uint_eq(gate->max_connections, 7);
+	ck_assert_uint_eq(gate->head_limit, 1024);
+	ck_assert_uint_eq(gate->head_fields, 3);
+	ck_assert_uint_eq(gate->target_limit, 17);
+	ck_assert_uint_eq(gate->head_timeout, 1000);
+	ck_assert_uint_eq(gate->idle_timeout, 120000);
+	ck_assert_uint_eq(gate->body_timeout, 3 * 3600000);
+	ck_assert_uint_eq(gate->write_timeout, 24 * 3600000);
+	ck_assert_uint_eq(gate->min_rate, 2 * 1024 * 1024);
+	ck_assert_uint_eq(gate->drain_timeout, 0);
+	ck_assert(slice_eq(gate->ping, SLICE("/-/ping")));
+	ck_assert_uint_eq(gate->trusted_proxy_count, 3);
+	ck_assert_uint_eq(gate->trusted_proxies[0].bits, 104);
+	ck_assert_uint_eq(gate->trusted_proxies[1].bits, 255);
+	ck_assert_uint_eq(gate->trusted_proxies[2].bits, 128);
+	ck_assert(slice_eq(gate->request_id_header, SLICE("X-Trace")));
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(every_key_of_a_site_lands_in_its_place)
+{
+	struct config *config = good(every_key);
+	const struct site *site = config->sites[0];
+
+	ck_assert_uint_eq(config->site_count, 1);
+	ck_assert(slice_eq(site->rules.name, SLICE("shop")));
+	ck_assert_str_eq(site->rules.file, "t.ini");
+	ck_assert_uint_eq(site->rules.line, 22);
+	ck_assert_uint_eq(config->listen_count, 3);
+	ck_assert_uint_eq(site->listen_count, 3);
+	ck_assert(slice_eq(site->listens[1]->text, SLICE("[::1]:8080")));
+	ck_assert_uint_eq(site->listens[2]->line, 25);
+	ck_assert_uint_eq(addr_port(&site->listens[2]->addr), 8081);
+	ck_assert_uint_eq(site->host_count, 3);
+	ck_assert(slice_eq(site->hosts[2], SLICE("[::1]")));
+	ck_assert_ptr_eq(
+	    hosts_find(site->listens[2]->door, SLICE("x.SHOP.example")),
+	    &site->rules);
+	ck_assert_ptr_null(
+	    hosts_find(site->listens[2]->door, SLICE("example")));
+	ck_assert(slice_eq(site->upstream->name, SLICE("app")));
+	ck_assert(!site->head_with_get);
+	ck_assert_uint_eq(site->rules.own.count, 1);
+	ck_assert(slice_eq(site->rules.own.name[0], SLICE("PURGE")));
+	ck_assert_int_eq(site->forwarded, FORWARDED_RFC7239);
+	ck_assert(slice_eq(site->via, SLICE("gate")));
+	ck_assert(site->via_on_responses);
+	ck_assert_int_eq(site->error_cache, ERROR_CACHE_MAX_AGE);
+	ck_assert_uint_eq(site->error_max_age, 300);
+	ck_assert_int_eq(site->error_format, ERROR_FORMAT_TEXT);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
+{
+	struct config *config = good(every_key);
+	const struct upstream_config *app = config->upstreams[0];
+	const struct site *site = config->sites[0];
+	const struct location *location = site->locations[0];
+	method_set allow =
+	    method_bit(METHOD_GET) | method_bit(METHOD_REGISTERED);
+
+	ck_assert_uint_eq(config->upstream_count, 2);
+	ck_assert_uint_eq(config->upstreams[1]->index, 1);
+	ck_assert_uint_eq(app->server_count, 3);
+	ck_assert(slice_eq(app->servers[1].host, SLICE("app.example:3000")));
+	ck_assert_uint_eq(app->servers[0].addr_count, 1);
+	ck_assert_uint_eq(addr_port(&app->servers[0].addrs[0]), 3000);
+	ck_assert_uint_eq(app->servers[1].addr_count, 0); /* no look-up */
+	ck_assert_uint_eq(app->servers[2].line, 37);
+	ck_assert_uint_eq(app->connect_timeout, 50);
+	ck_assert_uint_eq(app->response_timeout, 5000);
+	ck_assert_uint_eq(app->body_timeout, 6000);
+	ck_assert_uint_eq(app->response_head_limit, 2048);
+	ck_assert_uint_eq(app->evhttp_body_limit, 1 << 30);
+	ck_assert_uint_eq(app->line, 35);
+	ck_assert(slice_eq(location->rules.pattern, SLICE("/a/b")));
+	ck_assert(location->rules.options_answer);
+	ck_assert_uint_eq(location->rules.written, allow);
+	allow |= method_bit(METHOD_OPTIONS);
+	ck_assert_uint_eq(location->rules.allow, allow);
+	ck_assert_uint_eq(site->rules.supported, allow);
+	ck_assert_uint_eq(location->rules.body_limit, UINT64_C(5) << 30);
+	ck_assert_ptr_eq(location->upstream, config->upstreams[1]);
+	ck_assert_str_eq(location->rules.file, "t.ini");
+	ck_assert_uint_eq(location->rules.line, 46);
+	ck_assert_ptr_eq(
+	    trie_find(site->rules.locations, SLICE("/a/b/c")), location);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(via_off_keeps_the_pseudonym_for_requests)
+{
+	struct config *config =
+	    good("[site]\nlisten = *:80\nvia = off\nupstream = a\n"
+		 "[upstream a]\nserver = a:80\n" ROOT);
+
+	ck_assert(!config->sites[0]->via_on_responses);
+	ck_assert(slice_eq(config->sites[0]->via, SLICE("methodgate")));
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(the_site_takes_its_name_from_the_file)
+{
+	static const char *const rows[][2] = {
+	    {"shop.ini", "shop"},
+	    {"/etc/methodgate/sites/shop.example.ini", "shop.example"},
+	    {"a b*.ini", "a_b_"},
+	    {"shop.conf", "shop.conf"},
+	    {".ini", ".ini"},
+	    {"x/", "site"},
+	};
+	struct config_report report;
+	struct config *config;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		config =
+		    config_read_text(rows[i][0], SLICE(SITE ROOT), &report);
+		ck_assert_ptr_nonnull(config);
+		ck_assert_msg(slice_eq(config->sites[0]->rules.name,
+				  slice_of(rows[i][1])),
+		    "%s", rows[i][0]);
+		config_report_done(&report);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(a_configuration_lives_as_long_as_its_references)
+{
+	struct config *config = good(SITE ROOT);
+
+	ck_assert_ptr_eq(config_ref(config), config);
+	config_unref(config);
+	ck_assert(slice_eq(config->sites[0]->rules.name, SLICE("t")));
+	config_unref(config);
+	config_unref(NULL);
+}
+END_TEST
+
+#define MANY 100000
+#define FEW 20000
+
+/* Half of the patterns stand twice, and each allows what nobody knows. */
+START_TEST(a_hundred_errors_are_told_and_the_rest_counted)
+{
+	size_t size = FEW * 64 + 512, len;
+	char *text = mem_alloc(size);
+	struct config_report report;
+	unsigned i;
+
+	len = (size_t)snprintf(text, size, "%s", SITE);
+	for (i = 0; i < FEW; i++)
+		len += (size_t)snprintf(text + len, size - len,
+		    "[location /a%u]\nallow = GET GIT\n", i % (FEW / 2));
+	ck_assert_ptr_null(
+	    config_read_text("t.ini", (struct slice){text, len}, &report));
+	ck_assert_uint_eq(report.error_count, 101);
+	ck_assert_str_eq(report.errors[0],
+	    "t.ini:7: unknown method GIT: did you mean GET?"
+	    " (a method that is not registered is named by 'methods' in "
+	    "[site])");
+	ck_assert_str_eq(report.errors[100], "t.ini: 29900 more errors");
+	config_report_done(&report);
+	free(text);
+}
+END_TEST
+
+START_TEST(a_hundred_thousand_locations_are_all_there)
+{
+	size_t size = MANY * 64 + 512, len;
+	char *text = mem_alloc(size), path[64];
+	const struct location *found;
+	struct config *config;
+	unsigned i;
+
+	len = (size_t)snprintf(text, size, "%s%s", SITE, ROOT);
+	for (i = 0; i < MANY; i++)
+		len += (size_t)snprintf(text + len, size - len,
+		    "[location /v%u/thing%u]\nallow = GET %s\n", i % 50, i,
+		    i % 3 == 0 ? "PUT" : "@form");
+	config = good(text);
+	ck_assert_uint_eq(config->sites[0]->location_count, MANY + 1);
+	for (i = 0; i < MANY; i++) {
+		len = (size_t)snprintf(
+		    path, sizeof(path), "/v%u/thing%u", i % 50, i);
+		found = trie_find(config->sites[0]->rules.locations,
+		    (struct slice){path, len});
+		ck_assert_ptr_eq(found, config->sites[0]->locations[i + 1]);
+		ck_assert_uint_eq(found->rules.line, 8 + 2 * i);
+	}
+	config_unref(config);
+	free(text);
+}
+END_TEST
+
+/* Files. The folder's name has a sign that glob would take for its own. */
+
+static char folder[] = "/tmp/methodgate-[x]-XXXXXX";
+
+static void
+put(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static void
+make_folder(void)
+{
+	char path[64];
+
+	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/sites", folder);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static void
+drop_folder(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* Reads a file of the folder; the messages come without the folder's name. */
+static struct config *
+read_file(const char *name, bool resolve, char *messages, size_t size)
+{
+	struct config_options options = {.resolve = resolve};
+	size_t cut = strlen(folder) + 1;
+	struct config_report report;
+	struct config *config;
+	char path[128], *at;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	config = config_read(path, &options, &report);
+	join(&report, messages, size);
+	ck_assert(config != NULL || report.error_count > 0);
+	config_report_done(&report);
+	snprintf(path, sizeof(path), "%s/", folder);
+	while ((at = strstr(messages, path)) != NULL)
+		memmove(at, at + cut, strlen(at + cut) + 1);
+	return config;
+}
+
+static void
+expect_file(const char *name, const char *wanted, unsigned sites)
+{
+	char messages[4096];
+	struct config *config =
+	    read_file(name, false, messages, sizeof(messages));
+
+	ck_assert_str_eq(messages, wanted);
+	ck_assert_uint_eq(config != NULL ? config->site_count : 0, sites);
+	config_unref(config);
+}
+
+#define SITE_OF(host)                                                          \
+	"[site]\nlisten = 127.0.0.1:8080\nhost = " host "\nupstream = app\n"   \
+	"[upstream app]\nserver = 127.0.0.1:3000\n"
+
+START_TEST(site_files_are_found_beside_the_gate_file)
+{
+	char messages[1024];
+	struct config *config;
+	const struct hosts *door;
+
+	put("gate.ini", "[gate]\n");
+	put("sites/b.ini", SITE_OF("b") ROOT);
+	put("sites/a.ini", SITE_OF("a") ROOT);
+	put("sites/c.conf", "no site");
+	config = read_file("gate.ini", false, messages, sizeof(messages));
+	ck_assert_str_eq(messages, "");
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->site_count, 2);
+	ck_assert(slice_eq(config->sites[0]->rules.name, SLICE("a")));
+	ck_assert_uint_eq(config->listen_count, 1);
+	ck_assert_ptr_eq(config->sites[1]->listens[0], config->listens[0]);
+	door = config->listens[0]->door;
+	ck_assert_ptr_eq(
+	    hosts_find(door, SLICE("a")), &config->sites[0]->rules);
+	ck_assert_ptr_eq(
+	    hosts_find(door, SLICE("b")), &config->sites[1]->rules);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(sites_says_which_files_are_read)
+{
+	put("sites/a.ini", SITE_OF("a") ROOT);
+	put("sites/b.ini", SITE_OF("b") ROOT);
+	put("own.ini", "[gate]\n" SITE_OF("own") ROOT);
+	put("one.ini", "[gate]\nsites = sites/b.ini\n");
+	put("twice.ini", "[gate]\nsites = sites/*.ini sites/a.ini\n");
+	put("self.ini", "[gate]\nsites = s*.ini\n" SITE_OF("self") ROOT);
+	put("alone.ini", SITE_OF("alone") ROOT);
+	put("missing.ini", "[gate]\nsites = sites/x.ini, sites/a.ini\n");
+	put("none.ini",
+	    "[gate]\nsites = x/*.ini\nsites = y/[ab].ini\n" SITE_OF("n") ROOT);
+	put("nothing.ini", "[gate]\nsites = x/*.ini\n");
+	put("folder.ini", "[gate]\nsites = sites\n");
+	expect_file("own.ini", "", 3);
+	expect_file("one.ini", "", 1);
+	expect_file("twice.ini", "", 2);
+	expect_file("self.ini", "", 1);
+	expect_file("alone.ini", "", 1);
+	expect_file("sites/a.ini", "", 1);
+	expect_file(
+	    "missing.ini", "missing.ini:2: sites: no file sites/x.ini\n", 0);
+	expect_file("none.ini",
+	    "none.ini:2: warning: sites: no file matches x/*.ini\n"
+	    "none.ini:3: warning: sites: no file matches y/[ab].ini\n",
+	    1);
+	expect_file("nothing.ini",
+	    "nothing.ini: no site: add a [site], or name site files by "
+	    "'sites' in [gate]\n"
+	    "nothing.ini:2: warning: sites: no file matches x/*.ini\n",
+	    0);
+	expect_file("folder.ini",
+	    "sites: can't be read: it is a directory, not a file\n", 0);
+	expect_file("sites",
+	    "sites: can't be read: it is a directory, not a file\n", 0);
+	expect_file(
+	    "x.ini", "x.ini: can't be read: No such file or directory\n", 0);
+}
+END_TEST
+
+START_TEST(a_gate_without_sites_is_refused)
+{
+	put("gate.ini", "[gate]\n");
+	expect_file("gate.ini",
+	    "gate.ini: no site: add a [site], or name site files by 'sites' "
+	    "in [gate]\n",
+	    0);
+}
+END_TEST
+
+START_TEST(an_absolute_pattern_of_sites_is_taken_as_it_is)
+{
+	char text[128];
+
+	put("sites/a.ini", SITE_OF("a") ROOT);
+	snprintf(text, sizeof(text), "[gate]\nsites = %.15s*%s/sites/a.ini\n",
+	    folder, folder + strlen(folder) - 6);
+	put("gate.ini", text);
+	expect_file("gate.ini", "", 1);
+}
+END_TEST
+
+START_TEST(errors_of_all_files_come_in_the_order_of_files)
+{
+	put("gate.ini", "[gate]\nlog_level = loud\n");
+	put("sites/a.ini", SITE_OF("same a.example") ROOT);
+	put("sites/b.ini", SITE_OF("SAME *") "[location /]\nallow = PURGE\n");
+	put("sites/c.ini", "; nothing\n");
+	put("sites/d.ini", "[gate]\n");
+	put("sites/e.ini",
+	    "[site]\nlisten = 127.0.0.1:8080\nname = a\nmethods = PURGE\n"
+	    "host = a.example\n" ROOT);
+	put("sites/f.ini", "[upstream x]\n");
+	put("sites/g.ini", "[site]\nlisten = 127.0.0.1:8081\nupstream = u\n"
+			   "[upstream u]\nserver = 127.0.0.1:8080\n" ROOT);
+	expect_file("gate.ini",
+	    "gate.ini:2: log_level = loud: write one of: error warn info "
+	    "debug\n"
+	    "sites/b.ini:3: host SAME is taken on 127.0.0.1:8080 by "
+	    "sites/a.ini:3\n"
+	    "sites/b.ini:8: unknown method PURGE: sites/e.ini:4 names it for "
+	    "another site only; add 'methods = PURGE' to this [site]\n"
+	    "sites/c.ini: no [site] in this file\n"
+	    "sites/d.ini:1: [gate] belongs in gate.ini, which names this "
+	    "file\n"
+	    "sites/e.ini:1: the site name a is taken by sites/a.ini:1: set "
+	    "another 'name'\n"
+	    "sites/e.ini:5: host a.example is taken on 127.0.0.1:8080 by "
+	    "sites/a.ini:3\n"
+	    "sites/e.ini:6: no upstream for this location: add 'upstream = "
+	    "NAME' here or to [site]\n"
+	    "sites/f.ini:1: server is missing: add one, such as 'server = "
+	    "127.0.0.1:3000'\n"
+	    "sites/f.ini:1: no [site] in this file: add one, with 'listen', "
+	    "'host' and 'upstream'\n"
+	    "sites/g.ini:5: server 127.0.0.1:8080 is a listener of the gate "
+	    "itself (sites/a.ini:2): requests would go round\n",
+	    0);
+}
+END_TEST
+
+START_TEST(two_sites_write_an_address_the_same_way)
+{
+	put("gate.ini", "[gate]\n");
+	put("sites/a.ini", "[site]\nlisten = *:8080\nhost = a\n[location /]\n"
+			   "allow = none\n");
+	put("sites/b.ini",
+	    "[site]\nlisten = :8080\nhost = b\n[location /]\nallow = none\n");
+	put("sites/c.ini",
+	    "[site]\nlisten = [::]:8080\nhost = c\n[location /]\n"
+	    "allow = none\n");
+	expect_file("gate.ini",
+	    "sites/c.ini:2: listen [::]:8080 takes the same port as *:8080 "
+	    "(sites/a.ini:2): write both the same way\n",
+	    0);
+}
+END_TEST
+
+START_TEST(names_of_servers_are_looked_up_when_asked)
+{
+	char messages[1024];
+	struct config *config;
+
+	put("a.ini",
+	    "[site]\nlisten = 127.0.0.1:8080\nupstream = a\n[upstream a]\n"
+	    "server = localhost:3000\n" ROOT);
+	put("round.ini", "[site]\nlisten = *:8080\nupstream = a\n[upstream a]\n"
+			 "server = localhost:8080\n" ROOT);
+	config = read_file("a.ini", false, messages, sizeof(messages));
+	ck_assert_str_eq(messages, "");
+	ck_assert_uint_eq(config->upstreams[0]->servers[0].addr_count, 0);
+	config_unref(config);
+	config = read_file("a.ini", true, messages, sizeof(messages));
+	ck_assert_str_eq(messages, "");
+	ck_assert_uint_gt(config->upstreams[0]->servers[0].addr_count, 0);
+	ck_assert_uint_eq(
+	    addr_port(&config->upstreams[0]->servers[0].addrs[0]), 3000);
+	config_unref(config);
+	config = read_file("round.ini", true, messages, sizeof(messages));
+	ck_assert_ptr_null(config);
+	ck_assert_str_eq(messages,
+	    "round.ini:5: server localhost:8080 is a listener of the gate "
+	    "itself (round.ini:2): requests would go round\n");
+}
+END_TEST
+
+START_TEST(a_report_is_printed_line_by_line)
+{
+	struct config_report report;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(to);
+	ck_assert_ptr_null(
+	    read_guarded("[gate]\ntrusted_proxies = ::/0\n", &report));
+	config_report_print(&report, to);
+	fclose(to);
+	ck_assert_str_eq(text,
+	    NO_SITE "t.ini:2: warning: trusted_proxies: with ::/0 any client "
+		    "can claim any address\n");
+	free(text);
+	/* Who leaves out warnings must not lose their memory. */
+	report.warning_count = 0;
+	config_report_done(&report);
+	ck_assert_ptr_null(report.errors);
+}
+END_TEST
+
+static TCase *
+text_tests(void)
+{
+	TCase *tcase = tcase_create("text");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, good_files_become_locations);
+	tcase_add_test(tcase, bad_sections_are_refused_by_line);
+	tcase_add_test(tcase, bad_keys_are_refused_by_line);
+	tcase_add_test(tcase, bad_names_and_addresses_are_refused_by_line);
+	tcase_add_test(tcase, bad_methods_are_refused_by_line);
+	tcase_add_test(tcase, a_server_that_is_the_gate_itself_is_refused);
+	tcase_add_test(tcase, what_is_legal_but_suspicious_is_warned_of);
+	tcase_add_test(tcase, defaults_are_those_of_the_manual);
+	tcase_add_test(tcase, every_key_of_the_gate_lands_in_its_place);
+	tcase_add_test(tcase, every_key_of_a_site_lands_in_its_place);
+	tcase_add_test(
+	    tcase, every_key_of_upstreams_and_locations_lands_in_its_place);
+	tcase_add_test(tcase, via_off_keeps_the_pseudonym_for_requests);
+	tcase_add_test(tcase, the_site_takes_its_name_from_the_file);
+	tcase_add_test(tcase, a_configuration_lives_as_long_as_its_references);
+	tcase_add_test(tcase, a_hundred_errors_are_told_and_the_rest_counted);
+	tcase_add_test(tcase, a_hundred_thousand_locations_are_all_there);
+	tcase_add_test(tcase, a_report_is_printed_line_by_line);
+	return tcase;
+}
+
+static TCase *
+file_tests(void)
+{
+	TCase *tcase = tcase_create("files");
+
+	tcase_add_checked_fixture(tcase, make_folder, drop_folder);
+	tcase_add_test(tcase, site_files_are_found_beside_the_gate_file);
+	tcase_add_test(tcase, sites_says_which_files_are_read);
+	tcase_add_test(tcase, a_gate_without_sites_is_refused);
+	tcase_add_test(tcase, an_absolute_pattern_of_sites_is_taken_as_it_is);
+	tcase_add_test(tcase, errors_of_all_files_come_in_the_order_of_files);
+	tcase_add_test(tcase, two_sites_write_an_address_the_same_way);
+	tcase_add_test(tcase, names_of_servers_are_looked_up_when_asked);
+	return tcase;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("config_read");
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, text_tests());
+	suite_add_tcase(suite, file_tests());
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

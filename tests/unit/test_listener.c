@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+/* Sockets that listen: where, who comes in, and what happens when descriptors
+ * run out. */
+#include <check.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "fake_server.h"
+#include "listener.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TURNS 1000 /* of the loop at most */
+#define MANY 100   /* clients: more than are accepted at once */
+
+static const struct hosts *const door = (const struct hosts *)&door;
+
+struct door_keeper {
+	struct loop loop;
+	struct listener *listener;
+	struct addr addr; /* where it listens */
+	unsigned accepted, turns;
+	int fds[MANY];
+	struct addr peers[MANY];
+};
+
+static void
+on_accept(void *arg, int fd, const struct addr *peer, const struct hosts *at)
+{
+	struct door_keeper *k = arg;
+
+	ck_assert_ptr_eq(at, door);
+	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert_uint_lt(k->accepted, MANY);
+	k->fds[k->accepted] = fd;
+	k->peers[k->accepted++] = *peer;
+}
+
+/* Port 0 is any free port. */
+static int
+bind_to(const char *text, struct addr *addr)
+{
+	struct listen_config config = {.text = slice_of(text)};
+	int fd;
+
+	ck_assert(addr_parse(config.text, &config.addr));
+	fd = listener_bind(&config);
+	if (fd < 0)
+		return fd;
+	addr->len = sizeof(addr->sa);
+	ck_assert_int_eq(
+	    getsockname(fd, (struct sockaddr *)&addr->sa, &addr->len), 0);
+	return fd;
+}
+
+static void
+open_door(struct door_keeper *k)
+{
+	struct listener_owner owner = {on_accept, k};
+	int fd;
+
+	memset(k, 0, sizeof(*k));
+	fd = bind_to("127.0.0.1:0", &k->addr);
+	ck_assert_int_ge(fd, 0);
+	loop_init(&k->loop);
+	k->listener = listener_new(&k->loop, fd, door, owner);
+}
+
+static void
+close_door(struct door_keeper *k)
+{
+	listener_free(k->listener);
+	while (k->accepted > 0)
+		close(k->fds[--k->accepted]);
+	loop_done(&k->loop);
+}
+
+static void
+wait_for(struct door_keeper *k, unsigned accepted)
+{
+	for (; k->turns < TURNS && k->accepted < accepted; k->turns++)
+		event_base_loop(k->loop.base, EVLOOP_ONCE);
+	ck_assert_uint_eq(k->accepted, accepted);
+}
+
+/* A client speaks first, or it would be let in only after a second. */
+static int
+call(const struct addr *addr)
+{
+	int fd = socket(addr->sa.ss_family, SOCK_STREAM, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(
+	    connect(fd, (const struct sockaddr *)&addr->sa, addr->len), 0);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	return fd;
+}
+
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, level, name, &value, &len), 0);
+	return value;
+}
+
+START_TEST(a_connection_comes_with_its_peer)
+{
+	struct door_keeper k;
+	struct addr own = {.len = sizeof(own.sa)};
+	int client;
+
+	open_door(&k);
+	client = call(&k.addr);
+	getsockname(client, (struct sockaddr *)&own.sa, &own.len);
+	wait_for(&k, 1);
+	ck_assert(addr_eq(&k.peers[0], &own));
+	close(client);
+	close_door(&k);
+}
+END_TEST
+
+START_TEST(all_who_wait_are_let_in)
+{
+	unsigned before = fake_descriptors();
+	int clients[MANY];
+	struct door_keeper k;
+
+	open_door(&k);
+	for (unsigned i = 0; i < MANY; i++)
+		clients[i] = call(&k.addr);
+	wait_for(&k, MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		close(clients[i]);
+		for (unsigned j = 0; j < i; j++)
+			ck_assert(!addr_eq(&k.peers[i], &k.peers[j]));
+	}
+	close_door(&k);
+	ck_assert_uint_eq(fake_descriptors(), before);
+}
+END_TEST
+
+START_TEST(a_closed_listener_lets_nobody_in)
+{
+	struct door_keeper k;
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+
+	open_door(&k);
+	listener_free(k.listener);
+	k.listener = NULL;
+	event_base_loop(k.loop.base, EVLOOP_NONBLOCK);
+	ck_assert_int_ne(
+	    connect(client, (struct sockaddr *)&k.addr.sa, k.addr.len), 0);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	close(client);
+	close_door(&k);
+}
+END_TEST
+
+/* Returns the limit as it was; in a process of the test's own. */
+static struct rlimit
+take_descriptors_away(void)
+{
+	struct rlimit before, none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
+START_TEST(without_descriptors_accepting_pauses_and_goes_on)
+{
+	struct door_keeper k;
+	struct rlimit limit;
+	uint64_t began;
+	int client;
+
+	open_door(&k);
+	client = call(&k.addr);
+	limit = take_descriptors_away();
+	began = loop_now();
+	event_base_loop(k.loop.base, EVLOOP_ONCE);
+	ck_assert_uint_eq(k.accepted, 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	wait_for(&k, 1);
+	ck_assert_uint_ge(loop_now() - began, 1000);
+	ck_assert_uint_lt(k.turns, 20); /* the loop was not busy */
+	close(client);
+	close_door(&k);
+}
+END_TEST
+
+START_TEST(a_listener_that_pauses_can_be_closed)
+{
+	struct door_keeper k;
+	struct rlimit limit;
+	int client;
+
+	open_door(&k);
+	client = call(&k.addr);
+	limit = take_descriptors_away();
+	event_base_loop(k.loop.base, EVLOOP_ONCE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(k.loop.armed, 1);
+	listener_free(k.listener);
+	k.listener = NULL;
+	ck_assert_uint_eq(k.loop.armed, 0);
+	close(client);
+	close_door(&k);
+	listener_free(NULL);
+}
+END_TEST
+
+START_TEST(a_bound_socket_has_what_it_needs)
+{
+	struct addr addr;
+	int fd = bind_to("127.0.0.1:0", &addr);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_ACCEPTCONN), 1);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_REUSEPORT), 1);
+	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_star_takes_both_families_and_brackets_only_one)
+{
+	static const struct {
+		const char *text;
+		int only_v6;
+	} rows[] = {{"*:0", 0}, {"[::]:0", 1}, {"[::1]:0", 1}};
+	struct addr addr;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int fd = bind_to(rows[i].text, &addr);
+
+		if (fd < 0) { /* a machine without IPv6 */
+			ck_assert(
+			    errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+			continue;
+		}
+		ck_assert_int_eq(
+		    option(fd, IPPROTO_IPV6, IPV6_V6ONLY), rows[i].only_v6);
+		close(fd);
+	}
+}
+END_TEST
+
+START_TEST(a_failed_bind_tells_why_and_keeps_nothing)
+{
+	unsigned before = fake_descriptors();
+	struct addr addr;
+
+	/* an address that is nobody's (RFC 5737) */
+	ck_assert_int_eq(bind_to("192.0.2.1:0", &addr), -1);
+	ck_assert_int_eq(errno, EADDRNOTAVAIL);
+	ck_assert_uint_eq(fake_descriptors(), before);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("listener");
+	TCase *tcase = tcase_create("listener");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, a_connection_comes_with_its_peer);
+	tcase_add_test(tcase, all_who_wait_are_let_in);
+	tcase_add_test(tcase, a_closed_listener_lets_nobody_in);
+	tcase_add_test(tcase, without_descriptors_accepting_pauses_and_goes_on);
+	tcase_add_test(tcase, a_listener_that_pauses_can_be_closed);
+	tcase_add_test(tcase, a_bound_socket_has_what_it_needs);
+	tcase_add_test(tcase, a_star_takes_both_families_and_brackets_only_one);
+	tcase_add_test(tcase, a_failed_bind_tells_why_and_keeps_nothing);
+	tcase_set_timeout(tcase, 20);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
