@@ -20,6 +20,7 @@
 
 #include "h1_body.h"
 #include "h1_head.h"
+#include "log.h"
 #include "wire.h"
 
 #define READ_MAX (64u * 1024)  /* of one read; bounds what `in` can hold */
@@ -50,10 +51,11 @@ struct client_h1 {
 	struct h1_body body; /* of the request */
 	uint64_t out_left;   /* response: bytes the owner still owes */
 	struct window in_window, out_window; /* of min_rate */
+	uint64_t free_since; /* ms: since when no output has waited */
 	uint64_t discarded;
 	enum h1_state state;
 	enum body_kind out_kind;
-	enum reason why; /* of the close */
+	enum reason why; /* of the close; known while lingering */
 	/* facts about the present exchange, not states */
 	bool minor1, is_head, persistent, expects, request_done;
 	bool broken;  /* the request can't be completed */
@@ -158,6 +160,17 @@ shut(struct client_h1 *c, enum reason why, bool reset)
 }
 
 static void
+tell_close(const struct client_h1 *c)
+{
+	char ip[ADDR_TEXT_MAX];
+
+	if (c->why == REASON_NONE)
+		return;
+	log_debug("connection closed client=%.*s reason=%s",
+	    (int)addr_ip_text(&c->peer, ip), ip, reason_word(c->why));
+}
+
+static void
 free_connection(struct client_h1 *c)
 {
 	struct client_h1_env *env = c->env;
@@ -167,6 +180,7 @@ free_connection(struct client_h1 *c)
 	buffer_release(&c->out);
 	LIST_REMOVE(c, link);
 	env->live--;
+	tell_close(c);
 	if (env->closed != NULL)
 		env->closed(env->arg, c->why);
 	pool_put(&env->pool, c);
@@ -185,6 +199,8 @@ break_request(struct client_h1 *c, enum reason why)
 		c->client.events->broken(c->client.owner, why);
 	else if (reason_status(why) == 0)
 		shut(c, why, true);
+	else
+		c->why = why;
 }
 
 /* What lies in `in` is dropped at the next step: this runs inside commands,
@@ -195,7 +211,7 @@ linger(struct client_h1 *c)
 	become(c, H1_LINGER);
 	c->discarded = 0;
 	if (c->half_closed) {
-		shut(c, REASON_NONE, false);
+		shut(c, c->why, false);
 		return;
 	}
 	loop_defer(c->env->loop, &c->step);
@@ -247,13 +263,18 @@ emit(struct client_h1 *c, const struct slice *pieces, int count)
 		loop_defer(c->env->loop, &c->step);
 		return;
 	}
+	c->out_window.bytes += (size_t)wrote;
 	keep_rest(c, (size_t)wrote, pieces, count);
 	if (buffer_len(&c->out) == 0) {
+		if (c->blocked)
+			c->free_since = loop_now();
 		c->blocked = false;
 		return;
 	}
+	/* The client is timed while output waits for it, and for all that it
+	 * takes: a socket with room for a moment makes it no faster. */
 	if (!c->blocked)
-		window_start(&c->out_window);
+		c->out_window.at += loop_now() - c->free_since;
 	if (!c->blocked || wrote > 0)
 		deadline(c, c->env->gate.write_timeout);
 	c->blocked = true;
@@ -573,6 +594,8 @@ open_exchange(struct client_h1 *c, const struct head *head, enum reason why)
 	c->client.bytes_out = 0;
 	c->client.began_us = loop_now_us();
 	window_start(&c->in_window);
+	window_start(&c->out_window);
+	c->free_since = c->out_window.at;
 	c->client.events->open(c->client.arg, &c->client, head, plan, why);
 	if (c->state == H1_EXCHANGE && !c->response_done)
 		exchange_deadline(c);
@@ -675,10 +698,12 @@ step_body(struct client_h1 *c, struct slice *bytes)
 		break;
 	}
 	*bytes = SLICE_NONE;
-	if (c->state == H1_DRAIN)
+	if (c->state == H1_DRAIN) {
+		c->why = why;
 		linger(c);
-	else
+	} else {
 		break_request(c, why);
+	}
 	return false;
 }
 
@@ -751,7 +776,7 @@ end_of_input(struct client_h1 *c)
 	case H1_DRAIN:
 	case H1_LINGER:
 	case H1_CLOSED:
-		shut(c, REASON_NONE, false);
+		shut(c, c->why, false);
 		return;
 	}
 }
@@ -799,7 +824,7 @@ on_readable(struct wire *wire)
 	} else if (c->state == H1_LINGER) {
 		c->discarded += (size_t)n;
 		if (c->discarded > LINGER_MAX)
-			shut(c, REASON_NONE, false);
+			shut(c, c->why, false);
 	} else if (!keep) {
 		run(c, (struct slice){to, (size_t)n}, false);
 	} else {
@@ -837,12 +862,10 @@ on_writable(struct wire *wire)
 	struct client_h1 *c =
 	    (struct client_h1 *)((char *)wire -
 				 offsetof(struct client_h1, wire));
-	size_t before = buffer_len(&c->out);
 
 	flush(c);
 	if (!c->failed && c->blocked &&
-	    !window_keeps(&c->out_window, before - buffer_len(&c->out),
-		c->env->gate.min_rate)) {
+	    !window_keeps(&c->out_window, 0, c->env->gate.min_rate)) {
 		break_request(c, REASON_CLIENT_READ_RATE);
 		return;
 	}
@@ -900,7 +923,7 @@ on_timer(struct timer *timer)
 		return;
 	case H1_LINGER:
 	case H1_CLOSED:
-		shut(c, REASON_NONE, false);
+		shut(c, c->why, false);
 		return;
 	}
 }

@@ -8,6 +8,10 @@
 
 #include "config_keys.h"
 
+/* Errors past this many are not worth a search for what was meant: hardly one
+ * is shown, and there may be as many as locations. */
+#define SEARCHES_MAX 1000
+
 /* One address to listen on, with all the sites that do. */
 struct door_draft {
 	struct listen_config *listen;
@@ -129,6 +133,8 @@ site_with_method(struct checking *c, struct slice name, unsigned *line)
 	const struct method_names *own;
 	unsigned i, m;
 
+	if (c->draft->notes.error_count > SEARCHES_MAX)
+		return NULL;
 	for (i = 0; i < c->draft->site_count; i++) {
 		own = &c->draft->sites[i]->site->rules.own;
 		for (m = 0; m < own->count; m++)
@@ -201,6 +207,8 @@ nearest_upstream(
 	struct slice near = SLICE_NONE;
 	unsigned i;
 
+	if (c->draft->notes.error_count > SEARCHES_MAX)
+		return near;
 	for (i = 0; i < site->upstream_count && near.len == 0; i++)
 		near = config_word_nearest(
 		    quote(c, site->upstreams[i].upstream->name), name);

@@ -329,11 +329,11 @@ config_lines_next(char *out, int size, void *source)
 	return out;
 }
 
-/* 0, or an errno. */
+/* 0, or an errno. size: what the file seems to have; any may be wrong. */
 static int
-read_all(int fd, struct slice *text)
+read_all(int fd, size_t size, struct slice *text)
 {
-	size_t cap = READ_AT_ONCE, len = 0;
+	size_t cap = size + 1, len = 0;
 	char *bytes = mem_alloc(cap);
 	ssize_t n;
 
@@ -348,7 +348,7 @@ read_all(int fd, struct slice *text)
 		}
 		len += (size_t)n;
 		if (len == cap) {
-			cap *= 2;
+			cap = cap < READ_AT_ONCE ? READ_AT_ONCE : cap * 2;
 			bytes = mem_realloc(bytes, cap);
 		}
 	}
@@ -356,21 +356,31 @@ read_all(int fd, struct slice *text)
 	return 0;
 }
 
+static int
+load(int fd, struct slice *text)
+{
+	struct stat what;
+
+	if (fstat(fd, &what) != 0)
+		return errno;
+	if (S_ISDIR(what.st_mode))
+		return EISDIR;
+	if (what.st_size > (off_t)CONFIG_FILE_MAX)
+		return EFBIG;
+	return read_all(fd, (size_t)what.st_size, text);
+}
+
 bool
 config_lines_load(const char *path, struct slice *text, const char **error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), failed;
-	struct stat what;
 
 	*text = SLICE_NONE;
 	if (fd < 0) {
 		*error = strerror(errno);
 		return false;
 	}
-	if (fstat(fd, &what) == 0 && S_ISDIR(what.st_mode))
-		failed = EISDIR;
-	else
-		failed = read_all(fd, text);
+	failed = load(fd, text);
 	close(fd);
 	if (failed == EISDIR)
 		*error = "it is a directory, not a file";

@@ -389,7 +389,7 @@ folds_alike(struct slice name, struct slice ours)
 	return true;
 }
 
-/* Names that only the gate may send, and their twins. Via is not among them:
+/* Names that only the gate may send, and their twins; those of framing too. Via is not among them:
  * without the client's a loop would go on for ever. */
 static bool
 is_ours(const struct gate_config *gate, struct slice name)
@@ -408,7 +408,9 @@ is_ours(const struct gate_config *gate, struct slice name)
 		return true;
 	if (first == 'f' && folds_alike(name, SLICE("forwarded")))
 		return true;
-	return folds_alike(name, gate->request_id_header);
+	return folds_alike(name, gate->request_id_header) ||
+	       (first == 'c' && folds_alike(name, SLICE("content-length"))) ||
+	       (first == 't' && folds_alike(name, SLICE("transfer-encoding")));
 }
 
 static bool

@@ -43,14 +43,14 @@
 	FIELD(X_FORWARDED_HOST, "x-forwarded-host", GATE)                      \
 	FIELD(VIA, "via", GATE)                                                \
 	FIELD(ACCEPT, "accept", PLAIN)                                         \
-	FIELD(MAX_FORWARDS, "max-forwards", PLAIN)                             \
-	FIELD(CONTENT_TYPE, "content-type", PLAIN)                             \
-	FIELD(CONTENT_ENCODING, "content-encoding", PLAIN)                     \
+	FIELD(MAX_FORWARDS, "max-forwards", KEEP)                              \
+	FIELD(CONTENT_TYPE, "content-type", KEEP)                              \
+	FIELD(CONTENT_ENCODING, "content-encoding", KEEP)                      \
 	FIELD(ALLOW, "allow", PLAIN)                                           \
 	FIELD(LOCATION, "location", PLAIN)                                     \
 	FIELD(DATE, "date", PLAIN)                                             \
-	FIELD(DESTINATION, "destination", PLAIN)                               \
-	FIELD(DEPTH, "depth", PLAIN)                                           \
+	FIELD(DESTINATION, "destination", KEEP)                                \
+	FIELD(DEPTH, "depth", KEEP)                                            \
 	FIELD(REFERER, "referer", PLAIN)                                       \
 	FIELD(USER_AGENT, "user-agent", PLAIN)
 

@@ -338,6 +338,9 @@ START_TEST(what_is_no_file_is_refused)
 	ck_assert(!config_lines_load(path, &text, &error));
 	ck_assert_str_eq(error, "larger than 64m");
 	unlink(path);
+	/* One whose size nobody knows before. */
+	ck_assert(!config_lines_load("/dev/zero", &text, &error));
+	ck_assert_str_eq(error, "larger than 64m");
 	ck_assert(config_lines_load("/dev/null", &text, &error));
 	ck_assert_uint_eq(text.len, 0);
 	free((char *)text.at);

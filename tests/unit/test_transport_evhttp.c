@@ -858,6 +858,9 @@ START_TEST(an_endless_line_is_cut_off)
 {
 	static const struct fake_act head[] = {
 	    ACT(HEAD), SEND(OK "A: "), SEND_BLOCKS(256), ACT(STOP)};
+	static const struct fake_act second[] = {ACT(HEAD),
+	    SEND("HTTP/1.1 103 H\r\n\r\n" OK "A: "), SEND_BLOCKS(256),
+	    ACT(STOP)};
 	static const struct fake_act first[] = {
 	    ACT(HEAD), SEND_BLOCKS(256), ACT(STOP)};
 	static const struct fake_act size[] = {
@@ -868,6 +871,8 @@ START_TEST(an_endless_line_is_cut_off)
 	    ACT(HEAD), SEND(CHUNKED "0\r\nA: "), SEND_BLOCKS(256), ACT(STOP)};
 
 	expect_bounded(head, "ready broken", REASON_UPSTREAM_HEAD_TOO_LARGE, 0);
+	expect_bounded(
+	    second, "ready 103 broken", REASON_UPSTREAM_HEAD_TOO_LARGE, 0);
 	expect_bounded(
 	    first, "ready broken", REASON_UPSTREAM_HEAD_TOO_LARGE, 0);
 	expect_bounded(size, "ready 200 broken", REASON_UPSTREAM_MALFORMED, 0);
@@ -1029,12 +1034,15 @@ START_TEST(an_early_response_is_heard_at_once)
 }
 END_TEST
 
+/* More than one read takes, so that the reset is seen in between. */
+#define NO_LEN 10000
+
 /* The reset is caused by what it does not read. */
 START_TEST(an_early_response_before_a_reset_is_heard)
 {
 	static const struct fake_act complete[] = {ACT(HEAD), ACT(DEAF),
-	    SEND("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"),
-	    ACT(CLOSE), ACT(STOP)};
+	    SEND("HTTP/1.1 413 Too Large\r\nContent-Length: 10000\r\n\r\n"),
+	    {FAKE_SEND, 0, {block, NO_LEN}}, ACT(CLOSE), ACT(STOP)};
 	static const struct fake_act until_close[] = {ACT(HEAD), ACT(DEAF),
 	    SEND("HTTP/1.1 413 Too Large\r\n\r\nno"), ACT(RESET), ACT(STOP)};
 	struct owner o;
@@ -1042,8 +1050,15 @@ START_TEST(an_early_response_before_a_reset_is_heard)
 	open_owner(&o, complete);
 	open_transport(&o);
 	post_blocks(&o, UPLOAD);
+	o.pause_at = "head";
+	run_to(&o, "ready 413");
+	for (int i = 0; i < TURNS && !fake_server_done(&o.server); i++)
+		turn(&o, EVLOOP_ONCE);
+	run_idle(&o);
+	resume(&o);
 	run(&o);
 	ck_assert_str_eq(o.events, "ready 413 body end");
+	ck_assert_uint_eq(o.body_len, NO_LEN);
 	close_owner(&o);
 
 	open_owner(&o, until_close);
@@ -1056,7 +1071,6 @@ START_TEST(an_early_response_before_a_reset_is_heard)
 }
 END_TEST
 
-/* A server that answers while it reads, such as an echo, gets all of it. */
 START_TEST(after_an_early_response_the_request_goes_on)
 {
 	static const struct fake_act acts[] = {ACT(HEAD), ACT(DEAF),
@@ -1096,6 +1110,42 @@ START_TEST(interim_responses_do_not_stop_the_request)
 	fake_server_go(&o.server);
 	run(&o);
 	ck_assert_str_eq(o.events, "ready 103 102 200 end");
+	close_owner(&o);
+}
+END_TEST
+
+static int
+has_no_deadline(
+    const struct event_base *base, const struct event *event, void *arg)
+{
+	(void)base;
+	(void)arg;
+	return event_pending(event, EV_TIMEOUT, NULL) ? -1 : 0;
+}
+
+START_TEST(evhttp_has_no_deadlines_of_its_own)
+{
+	static const struct fake_act acts[] = {ACT(HEAD), ACT(WAIT),
+	    SEND("HTTP/1.1 103 H\r\n\r\n"), ACT(WAIT),
+	    SEND(OK "Content-Length: 2\r\n\r\na"), ACT(STOP)};
+	static const char *const so_far[] = {
+	    "", "ready", "ready 103", "ready 103 200 body"};
+	struct owner o;
+
+	open_owner(&o, acts);
+	open_transport(&o);
+	get(&o);
+	for (size_t i = 0; i < COUNT(so_far); i++) {
+		run_to(&o, so_far[i]);
+		ck_assert_int_eq(event_base_foreach_event(
+				     o.loop.base, has_no_deadline, NULL),
+		    0);
+		if (i > 0)
+			run_idle(&o);
+		if (i == 1 || i == 2)
+			fake_server_go(&o.server);
+	}
+	cancel(&o);
 	close_owner(&o);
 }
 END_TEST
@@ -1227,47 +1277,97 @@ START_TEST(cancel_inside_any_event_is_the_last_word)
 }
 END_TEST
 
-/* In each state between two events; the states are the rows' steps. */
+static void
+on_cancel_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	cancel(arg);
+}
+
+/* Before whatever else the loop's next turn finds. */
+static void
+cancel_first_in_turn(struct owner *o)
+{
+	struct event *event =
+	    event_new(o->loop.base, -1, 0, on_cancel_event, o);
+
+	event_active(event, EV_TIMEOUT, 0);
+	turn(o, EVLOOP_NONBLOCK);
+	event_free(event);
+}
+
+enum cancel_state {
+	OPENED,
+	STARTED,
+	FILLED,
+	CONNECTING,
+	CONNECTED,
+	HEAD_COMES,
+	HALF_A_HEAD,
+	BODY_COMES,
+	RELAYING,
+	PAUSED,
+	RESUMED,
+	CANCEL_STATES
+};
+
+static void
+bring_to(struct owner *o, enum cancel_state state)
+{
+	open_transport(o);
+	if (state >= STARTED)
+		start_method(o, "POST", (struct body_plan){BODY_LENGTH, 3});
+	if (state >= FILLED)
+		give(o, SLICE("abc"));
+	if (state >= CONNECTING)
+		end(o);
+	if (state >= CONNECTED)
+		run_to(o, "ready");
+	if (state >= HEAD_COMES) {
+		run_idle(o);
+		fake_server_go(&o->server);
+		turn(o, EVLOOP_ONCE); /* sent, not seen yet */
+	}
+	if (state >= HALF_A_HEAD)
+		run_idle(o);
+	if (state >= BODY_COMES) {
+		fake_server_go(&o->server);
+		turn(o, EVLOOP_ONCE);
+	}
+	if (state >= RELAYING)
+		run_to(o, "ready 200 body");
+	if (state >= PAUSED)
+		pause_it(o);
+	if (state >= RESUMED)
+		resume(o);
+}
+
 START_TEST(cancel_in_any_state_is_the_last_word)
 {
 	static const struct fake_act acts[] = {ACT(HEAD), ACT(WAIT),
 	    SEND(OK "A: "), ACT(WAIT),
 	    SEND("b\r\nContent-Length: 9\r\n\r\nabc"), ACT(STOP)};
-	struct body_plan plan = {BODY_LENGTH, 3};
 
-	for (int state = 0; state <= 8; state++) {
+	for (int i = 0; i < 2 * CANCEL_STATES; i++) {
+		enum cancel_state state = (enum cancel_state)(i / 2);
 		struct owner o;
 
 		open_owner(&o, acts);
-		open_transport(&o);
-		if (state >= 1) /* filling */
-			start_method(&o, "POST", plan);
-		if (state >= 2)
-			give(&o, SLICE("abc"));
-		if (state >= 3) /* connecting */
-			end(&o);
-		if (state >= 4) /* awaiting a head */
-			run_to(&o, "ready");
-		if (state >= 5) {
-			run_idle(&o);
-			fake_server_go(&o.server);
-			run_idle(&o); /* half a head is there */
-		}
-		if (state >= 6) { /* relaying */
-			fake_server_go(&o.server);
-			run_to(&o, "ready 200 body");
-		}
-		if (state >= 7)
-			pause_it(&o);
-		if (state >= 8) /* a step of it is queued */
-			resume(&o);
-		cancel(&o);
+		bring_to(&o, state);
+		if (i % 2 == 0)
+			cancel(&o);
+		else
+			cancel_first_in_turn(&o);
 		run_idle(&o);
-		ck_assert_str_eq(o.events, state < 4   ? ""
-					   : state < 6 ? "ready"
-						       : "ready 200 body");
-		ck_assert(
-		    state < 4 || o.server.fin_heard || o.server.reset_heard);
+		if (state < CONNECTED)
+			ck_assert_str_eq(o.events, "");
+		else if (state < RELAYING)
+			ck_assert_str_eq(o.events, "ready");
+		else
+			ck_assert_str_eq(o.events, "ready 200 body");
+		ck_assert(state < CONNECTED || o.server.fin_heard ||
+			  o.server.reset_heard);
 		close_owner(&o);
 	}
 }
@@ -1345,6 +1445,7 @@ add_cases(TCase *tcase)
 	tcase_add_test(tcase, an_early_response_before_a_reset_is_heard);
 	tcase_add_test(tcase, after_an_early_response_the_request_goes_on);
 	tcase_add_test(tcase, interim_responses_do_not_stop_the_request);
+	tcase_add_test(tcase, evhttp_has_no_deadlines_of_its_own);
 	tcase_add_test(
 	    tcase, a_response_that_comes_before_the_request_is_taken);
 	tcase_add_test(tcase, a_refused_connection_has_sent_nothing);
@@ -1367,7 +1468,7 @@ main(void)
 	memset(block, '0', sizeof(block));
 	transport_evhttp_prepare();
 	add_cases(tcase);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 30);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
