@@ -13,6 +13,7 @@
 
 #include "listener.h"
 #include "log.h"
+#include "transport_evhttp.h"
 #include "worker.h"
 
 /* descriptors besides one per connection: listeners, logs, epoll, eventfd */
@@ -236,6 +237,7 @@ start(struct server *server, int *fds)
 		return false;
 	setup.sink = server->sink;
 	hear_signals(server);
+	transport_evhttp_prepare();
 	server->worker = worker_start(&setup);
 	return true;
 }

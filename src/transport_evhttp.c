@@ -554,11 +554,12 @@ take_head(struct evhttp_transport *t)
 static void
 conclude(struct evhttp_transport *t, enum h1_body_result result)
 {
-	if (result == H1_BODY_END)
-		tell_end(t);
-	else if (result == H1_BODY_BAD)
+	bool closed = t->eof && !t->reset;
+
+	if (result == H1_BODY_BAD)
 		tell_broken(t, REASON_UPSTREAM_MALFORMED);
-	else if (t->eof && !t->reset && h1_body_complete_at_close(&t->body))
+	else if (result == H1_BODY_END ||
+		 (closed && h1_body_complete_at_close(&t->body)))
 		tell_end(t);
 	else if (t->eof)
 		tell_broken(t, REASON_UPSTREAM_TRUNCATED);

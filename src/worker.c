@@ -175,7 +175,7 @@ open_all(struct worker *worker)
 	unsigned i;
 
 	worker->listeners =
-	    mem_alloc(config->listen_count * sizeof(*worker->listeners));
+	    mem_alloc(config->listen_count * sizeof(struct listener *));
 	for (i = 0; i < config->listen_count; i++)
 		worker->listeners[i] = listener_new(&worker->loop,
 		    worker->setup.fds[i], config->listens[i]->door, owner);

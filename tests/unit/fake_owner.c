@@ -17,6 +17,7 @@ struct fake_visit {
 	struct step step;
 	struct fake_manner manner;
 	size_t left, sent; /* of the response's body */
+	unsigned may_send; /* bytes past the burst */
 	bool request_done, head_sent, refused, hungry, got_body;
 };
 
@@ -67,16 +68,33 @@ fake_owner_byte(size_t i)
 	return (char)('a' + i % 26);
 }
 
+/* Bytes to send now. */
+static size_t
+next_piece(struct fake_visit *visit)
+{
+	size_t burst = visit->manner.burst;
+	size_t most = visit->manner.greedy ? GREEDY_PIECE : 1;
+
+	if (burst > 0 && visit->sent >= burst) {
+		most = visit->may_send;
+		visit->may_send = 0;
+	} else if (burst > 0 && most > burst - visit->sent) {
+		most = burst - visit->sent;
+	}
+	return visit->left < most ? visit->left : most;
+}
+
 /* False: no more now, or visit is gone. */
 static bool
 send_some(struct fake_visit *visit)
 {
 	struct client *client = visit->client;
-	size_t most = visit->manner.greedy ? GREEDY_PIECE : 1;
-	size_t len = visit->left < most ? visit->left : most, taken;
+	size_t len = next_piece(visit), taken;
 	size_t stop = visit->manner.abort_after;
 	char *piece;
 
+	if (visit->left > 0 && len == 0)
+		return false;
 	if (len == 0 || (stop > 0 && visit->sent >= stop)) {
 		leave(visit, len == 0);
 		return false;
@@ -295,6 +313,7 @@ fake_owner_go(struct fake_owner *owner)
 	LIST_FOREACH(visit, &owner->visits, link)
 	{
 		visit->manner.late = visit->manner.deaf = false;
+		visit->may_send = 1;
 		next_step(visit);
 	}
 }

@@ -25,7 +25,8 @@ struct fake_manner {
 	bool deaf;	       /* takes no body until fake_owner_go */
 	bool greedy;	       /* whole pieces at a time, both ways */
 	bool close;	       /* as of the command head */
-	size_t abort_after;    /* aborts with so many bytes sent; 0: never */
+	size_t burst;	    /* then one byte for each fake_owner_go; 0: all */
+	size_t abort_after; /* aborts with so many bytes sent; 0: never */
 };
 
 struct fake_owner {
@@ -48,7 +49,7 @@ struct fake_owner {
 extern const struct client_events fake_owner_events;
 
 void fake_owner_init(struct fake_owner *owner, struct loop *loop);
-/* Late exchanges answer, deaf ones hear. */
+/* Late exchanges answer, deaf ones hear, those past their burst go on. */
 void fake_owner_go(struct fake_owner *owner);
 /* The byte at place i of every response's body. */
 char fake_owner_byte(size_t i);

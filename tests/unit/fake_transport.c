@@ -145,7 +145,7 @@ static void
 tell_broken(struct fake_transport *t, enum reason why)
 {
 	const struct transport_broken how = {.why = why,
-	    .sent = t->connected,
+	    .sent = t->connected || t->script->sent,
 	    .response_seen = t->script->response != NULL &&
 			     t->left.at != t->script->response};
 	void *owner = t->base.owner;

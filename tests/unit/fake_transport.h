@@ -14,10 +14,11 @@
 struct fake_script {
 	const char *response; /* as on the wire; NULL: none ever comes */
 	bool holds_body;
-	bool hangs;	 /* never connects */
-	bool refuses;	 /* fails to connect, for the reason why */
-	bool early;	 /* answers without waiting for the request's end */
-	bool stalls;	 /* after the response's bytes nothing more comes */
+	bool hangs;   /* never connects */
+	bool refuses; /* fails to connect, for the reason why */
+	bool sent;    /* with refuses: some of the request may have gone out */
+	bool early;   /* answers without waiting for the request's end */
+	bool stalls;  /* after the response's bytes nothing more comes */
 	bool takes_none; /* of the body, once connected */
 	enum reason why; /* fails after the response's bytes; NONE: a FIN */
 };

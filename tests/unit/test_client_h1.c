@@ -569,7 +569,8 @@ START_TEST(a_refused_chunked_body_that_grows_large_closes)
 	    "fffff\r\n");
 	hear(REFUSED("Content-Length: 0\r\n"));
 	say_requests(150000);
-	hear_fin();
+	settle();
+	ck_assert(peer.fin); /* before any deadline */
 	say_requests(100000);
 	half_close();
 	expect_closed(REASON_NONE);
@@ -584,6 +585,26 @@ START_TEST(a_refused_body_that_turns_out_malformed_closes)
 	hear(REFUSED("Content-Length: 0\r\n"));
 	say("x\r\n" GET("/smuggled"));
 	hear_fin();
+	ck_assert_uint_eq(owner.opened, 1);
+}
+END_TEST
+
+/* The response waits for the socket when the body's grammar breaks. */
+START_TEST(a_body_that_breaks_late_leaves_the_response_whole)
+{
+	respond_with(BODY_LENGTH, 110000, true);
+	owner.manner.early = true;
+	go_deaf();
+	say("POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+	settle();
+	ck_assert_uint_eq(owner.complete, 1);
+	say("1\r\na\r\nx\r\n" GET("/smuggled"));
+	settle();
+	listen_again();
+	hear(OK("Content-Length: 110000\r\n"));
+	until_end();
+	ck_assert(peer.fin);
+	ck_assert_uint_eq(peer.len, 110000);
 	ck_assert_uint_eq(owner.opened, 1);
 }
 END_TEST
@@ -1005,6 +1026,21 @@ START_TEST(a_request_that_moves_does_not_put_off_the_write_deadline)
 }
 END_TEST
 
+START_TEST(a_response_that_grows_does_not_put_off_the_write_deadline)
+{
+	respond_with(BODY_CHUNKED, 4 * MEGA, true);
+	owner.manner.burst = 80000;
+	go_deaf();
+	say(GET("/a"));
+	for (uint32_t ms = 0; ms <= env.gate.write_timeout; ms += 5000) {
+		pass(5000);
+		fake_owner_go(&owner);
+	}
+	ck_assert_uint_gt(owner.sent, 80000);
+	expect_broken(REASON_CLIENT_WRITE_TIMEOUT);
+}
+END_TEST
+
 /* The owner takes no more of the request, the client none of the response. */
 START_TEST(an_exchange_stuck_both_ways_ends_at_the_write_deadline)
 {
@@ -1304,6 +1340,8 @@ add_steps(TCase *tcase)
 	tcase_add_test(tcase, a_refusal_with_a_large_body_closes_and_reads_on);
 	tcase_add_test(tcase, a_refused_chunked_body_that_grows_large_closes);
 	tcase_add_test(tcase, a_refused_body_that_turns_out_malformed_closes);
+	tcase_add_test(
+	    tcase, a_body_that_breaks_late_leaves_the_response_whole);
 	tcase_add_test(tcase, a_refused_body_that_does_not_come_closes);
 	tcase_add_test(tcase, a_client_that_never_leaves_is_left);
 	tcase_add_loop_test(tcase,
@@ -1354,6 +1392,8 @@ add_deadlines(TCase *tcase)
 	tcase_add_test(tcase, a_small_response_that_is_not_read_is_cut);
 	tcase_add_test(
 	    tcase, a_request_that_moves_does_not_put_off_the_write_deadline);
+	tcase_add_test(
+	    tcase, a_response_that_grows_does_not_put_off_the_write_deadline);
 	tcase_add_test(
 	    tcase, an_exchange_stuck_both_ways_ends_at_the_write_deadline);
 	tcase_add_test(tcase, a_response_that_is_read_too_slowly_is_cut);

@@ -435,16 +435,22 @@ END_TEST
 
 START_TEST(a_request_that_may_have_been_seen_is_not_repeated)
 {
-	static const struct fake_script script[] = {
+	static const struct fake_script first[] = {
 	    {.response = "", .why = REASON_UPSTREAM_CLOSED},
-	    {.response = HELLO}};
+	    {.refuses = true, .sent = true, .why = REASON_UPSTREAM_CLOSED}};
 
-	fake_upstream_play(script, COUNT(script));
-	fake_client_open(&client, GET("/app"), "");
-	until_over();
-	expect_answer(502, NULL);
-	ck_assert_uint_eq(fake_upstream.opened, 1);
-	ck_assert_uint_eq(record.count.reasons[REASON_UPSTREAM_CLOSED], 1);
+	for (unsigned i = 0; i < COUNT(first); i++) {
+		const struct fake_script script[] = {
+		    first[i], {.response = HELLO}};
+
+		next_client();
+		fake_upstream_play(script, COUNT(script));
+		fake_client_open(&client, GET("/app"), "");
+		until_over();
+		expect_answer(502, NULL);
+		ck_assert_uint_eq(fake_upstream.opened, 1);
+	}
+	ck_assert_uint_eq(record.count.reasons[REASON_UPSTREAM_CLOSED], 2);
 }
 END_TEST
 

@@ -302,7 +302,8 @@ START_TEST(a_blocked_write_hears_the_reset_after_a_fin)
 	turn(&pair, EVLOOP_NONBLOCK);
 	fill(&pair);
 	wire_write_on(&pair.wire);
-	wire_watch_reset(&pair.wire);
+	if (_i == 1)
+		wire_watch_reset(&pair.wire);
 	expect_silence(&pair);
 	reset_peer(&pair);
 	wait_for(&pair, &pair.writable, 1);
@@ -395,7 +396,8 @@ main(void)
 	tcase_add_loop_test(
 	    tcase, writable_comes_once_when_a_blocked_write_can_go_on, 0, 2);
 	tcase_add_loop_test(tcase, writing_that_is_off_tells_nothing, 0, 2);
-	tcase_add_test(tcase, a_blocked_write_hears_the_reset_after_a_fin);
+	tcase_add_loop_test(
+	    tcase, a_blocked_write_hears_the_reset_after_a_fin, 0, 2);
 	tcase_add_loop_test(tcase, both_directions_are_watched_at_once, 0, 2);
 	tcase_add_test(tcase, shutdown_sends_a_fin_and_reset_breaks_the_stream);
 	tcase_add_test(tcase, a_closed_wire_leaves_nothing_behind);
