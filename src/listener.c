@@ -43,7 +43,6 @@ listener_bind(const struct listen_config *listen_config)
 	if (fd < 0)
 		return -1;
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 		    slice_starts(listen_config->text, SLICE("[")));
@@ -69,23 +68,34 @@ on_pause_over(struct timer *timer)
 	event_add(&listener->event, NULL);
 }
 
-static void
-on_acceptable(evutil_socket_t fd, short what, void *arg)
+/* How many connections were taken, up to most. */
+static int
+take(struct listener *listener, int most)
 {
-	struct listener *listener = arg;
 	struct addr peer;
 	int i, client;
 
-	(void)what;
-	for (i = 0; i < BATCH; i++) {
+	for (i = 0; i < most; i++) {
 		peer.len = sizeof(peer.sa);
-		client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		client = accept4(listener->fd, (struct sockaddr *)&peer.sa,
+		    &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (client < 0)
 			break;
 		listener->owner.accept(
 		    listener->owner.arg, client, &peer, listener->door);
 	}
+	return i;
+}
+
+static void
+on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+	int i;
+
+	(void)fd;
+	(void)what;
+	i = take(listener, BATCH);
 	if (i == BATCH || errno == EAGAIN || errno == ECONNABORTED ||
 	    errno == EINTR)
 		return;
@@ -109,6 +119,13 @@ listener_new(struct loop *loop, int fd, const struct hosts *door,
 	    on_acceptable, listener);
 	event_add(&listener->event, NULL);
 	return listener;
+}
+
+/* What the kernel has taken already is served: a close would reset it. */
+void
+listener_drain(struct listener *listener)
+{
+	(void)take(listener, BACKLOG);
 }
 
 void

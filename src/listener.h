@@ -8,7 +8,8 @@
 
 struct listener;
 
-/* A bound, listening, non-blocking socket (SO_REUSEPORT, TCP_DEFER_ACCEPT), or
+/* A bound, listening, non-blocking socket (TCP_DEFER_ACCEPT; no
+ * SO_REUSEPORT: a second gate on the same port is an error), or
  * -1 with errno. "*:port" takes IPv4 and IPv6, "[::]:port" only IPv6. */
 int listener_bind(const struct listen_config *listen);
 
@@ -23,6 +24,8 @@ struct listener_owner {
 /* Takes fd. Accepting pauses for a second when descriptors run out. */
 struct listener *listener_new(struct loop *loop, int fd,
     const struct hosts *door, struct listener_owner owner);
+/* Takes all that the kernel has accepted already: a close would reset it. */
+void listener_drain(struct listener *listener);
 void listener_free(struct listener *listener); /* closes; NULL is fine */
 
 #endif

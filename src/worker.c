@@ -131,6 +131,8 @@ on_drain(struct mail *mail)
 	struct worker *worker = order->worker;
 
 	free(order);
+	for (unsigned i = 0; i < worker->setup.config->listen_count; i++)
+		listener_drain(worker->listeners[i]);
 	close_listeners(worker);
 	worker->exchanges.draining = true;
 	client_h1_drain(&worker->clients);
