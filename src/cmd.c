@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config_read.h"
@@ -57,6 +58,28 @@ cmd_colour(int fd)
 	return isatty(fd) && (no_color == NULL || *no_color == '\0');
 }
 
+const char *
+cmd_grant_day(const struct grant *grant, char out[CMD_DAY_MAX])
+{
+	time_t last = grant->until - 1;
+	struct tm day;
+
+	gmtime_r(&last, &day);
+	strftime(out, CMD_DAY_MAX, "%Y-%m-%d", &day);
+	return out;
+}
+
+void
+cmd_print_grant(const struct grant *grant, const struct method_names *own)
+{
+	char names[METHOD_LIST_MAX], day[CMD_DAY_MAX];
+
+	method_set_print(grant->methods, own, names, sizeof(names));
+	printf("%s until %s", names, cmd_grant_day(grant, day));
+	if (grant->note.len > 0)
+		printf(" %.*s", SLICE_ARG(grant->note));
+}
+
 void
 cmd_json_string(struct slice s)
 {
@@ -94,4 +117,33 @@ cmd_json_rule(const char *file, unsigned line)
 		free(out);
 	}
 	printf(":%u\"", line);
+}
+
+void
+cmd_json_name(unsigned method, const struct method_names *own)
+{
+	printf("\"%.*s\"", SLICE_ARG(method_name(method, own)));
+}
+
+void
+cmd_json_grants(const struct location_rules *location,
+    const struct method_names *own, time_t now)
+{
+	char day[CMD_DAY_MAX];
+
+	putchar('[');
+	for (unsigned i = 0; i < location->grant_count; i++) {
+		const struct grant *grant = &location->grants[i];
+
+		printf("%s{\"methods\":", i > 0 ? "," : "");
+		cmd_json_methods(grant->methods, own);
+		printf(
+		    ",\"until\":\"%s\",\"note\":", cmd_grant_day(grant, day));
+		cmd_json_string(grant->note);
+		printf(",\"active\":%s,\"rule\":",
+		    now < grant->until ? "true" : "false");
+		cmd_json_rule(location->file, grant->line);
+		putchar('}');
+	}
+	putchar(']');
 }

@@ -24,9 +24,19 @@ struct config *cmd_config(const char *path);
 /* True when colour is welcome on the stream (terminal, NO_COLOR unset). */
 bool cmd_colour(int fd);
 
+/* The last day of a grant, "2027-01-31". */
+#define CMD_DAY_MAX 16
+const char *cmd_grant_day(const struct grant *grant, char out[CMD_DAY_MAX]);
+/* "DELETE until 2027-01-31 OPS-123" to stdout. */
+void cmd_print_grant(const struct grant *grant, const struct method_names *own);
+
 /* JSON to stdout. */
 void cmd_json_string(struct slice s);
 void cmd_json_methods(method_set set, const struct method_names *own);
 void cmd_json_rule(const char *file, unsigned line); /* "file:line" */
+void cmd_json_name(unsigned method, const struct method_names *own);
+/* [{"methods","until","note","active","rule"}] of a location. */
+void cmd_json_grants(const struct location_rules *location,
+    const struct method_names *own, time_t now);
 
 #endif

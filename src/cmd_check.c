@@ -11,7 +11,7 @@ static const char help[] =
     "usage: methodgate check -c FILE [-q]\n"
     "\n"
     "Reads FILE and the site files it names, looks up the servers' names, and\n"
-    "prints every error and warning as file:line: message.\n"
+    "prints every error, warning and grant as file:line: message.\n"
     "\n"
     "  -c, --config FILE   gate file or site file\n"
     "  -q, --quiet         nothing when all is good; warnings are left out\n"
@@ -19,6 +19,22 @@ static const char help[] =
     "  -h, --help          this text\n"
     "\n"
     "Exit status: 0 good (there may be warnings), 1 bad, 2 usage.\n";
+
+/* What is allowed for a time only. */
+static void
+print_grants(const struct site *site)
+{
+	for (unsigned i = 0; i < site->location_count; i++) {
+		const struct location_rules *rules = &site->locations[i]->rules;
+
+		for (unsigned g = 0; g < rules->grant_count; g++) {
+			printf("%s:%u: grant at %.*s: ", rules->file,
+			    rules->grants[g].line, SLICE_ARG(rules->pattern));
+			cmd_print_grant(&rules->grants[g], &site->rules.own);
+			putchar('\n');
+		}
+	}
+}
 
 static int
 check(const char *path, bool quiet, bool resolve)
@@ -32,12 +48,14 @@ check(const char *path, bool quiet, bool resolve)
 		report.warning_count = 0;
 	config_report_print(&report, stderr);
 	if (config != NULL && !quiet) {
-		for (i = 0; i < config->site_count; i++)
+		for (i = 0; i < config->site_count; i++) {
+			print_grants(config->sites[i]);
 			locations += config->sites[i]->location_count;
+		}
 		printf("%s: good: sites=%u locations=%u upstreams=%u "
 		       "warnings=%u\n",
-		    path, config->site_count, locations,
-		    config->upstream_count, report.warning_count);
+		    path, config->site_count, locations, config->upstream_count,
+		    report.warning_count);
 	}
 	config_report_done(&report);
 	if (config == NULL)
@@ -58,7 +76,8 @@ cmd_check(int argc, char **argv)
 	bool quiet = false, resolve = true;
 	int option;
 
-	while ((option = getopt_long(argc, argv, ":c:qnh", options, NULL)) != -1)
+	while (
+	    (option = getopt_long(argc, argv, ":c:qnh", options, NULL)) != -1)
 		switch (option) {
 		case 'c':
 			path = optarg;

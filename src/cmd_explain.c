@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "answer.h"
 #include "cmd.h"
 #include "config_read.h"
+#include "explain_print.h"
+#include "forward.h"
+#include "h1_body.h"
 #include "h1_head.h"
+#include "override_scan.h"
 #include "transport_evhttp.h"
 #include "uri.h"
 
@@ -21,55 +24,91 @@ static const char help[] =
     "\n"
     "  -c, --config FILE     gate file or site file\n"
     "  -H, --header 'F: v'   a field of the request; repeatable\n"
+    "      --form 'a=b&c=d'  a body as HTML forms send it\n"
+    "      --json-body '{}'  a body of JSON\n"
+    "      --multipart a=b   a part of a multipart form; repeatable\n"
     "  -j, --json            as JSON\n"
     "  -h, --help            this text\n"
     "\n"
     "Exit status: 0 explained, 1 bad configuration, 2 usage.\n";
 
 #define HEADERS_MAX 64
+#define PARTS_MAX 64
+#define BOUNDARY "methodgate"
 
-/* The request to be explained, and all that was found out about it. */
-struct inquiry {
-	const struct config *config;
-	const char *method, *url;
+enum body_option { NO_BODY, FORM = 256, JSON_BODY, MULTIPART };
+
+/* The request as the options say it. */
+struct order {
+	const char *config;
+	bool json;
 	const char *headers[HEADERS_MAX];
 	unsigned header_count;
-	struct arena arena;
-	struct slice text; /* the head as it would come in */
-	struct field *fields;
-	struct head head;
-	struct body_plan body;
-	struct decision decision;
-	bool transport_fits;
+	enum body_option body;
+	const char *parts[PARTS_MAX]; /* of the body; one unless MULTIPART */
+	unsigned part_count;
 };
 
-static const struct {
-	const char *name;
-} questions[QUESTION_COUNT] = {
-    [QUESTION_MESSAGE] = {"one unambiguous HTTP message"},
-    [QUESTION_HOST] = {"a site for this host"},
-    [QUESTION_READINGS] = {"one location in every reading of the path"},
-    [QUESTION_SUPPORTED] = {"a method that the site supports"},
-    [QUESTION_LOCATION] = {"a location for the path"},
-    [QUESTION_ALLOWED] = {"the method is allowed there"},
-    [QUESTION_OVERRIDE] = {"the effective method is allowed too"},
-    [QUESTION_DESTINATION] = {"the destination takes the write"},
-    [QUESTION_PLAN] = {"the plan is entitled"},
-    [QUESTION_BODY_LIMIT] = {"the body is within the limit"},
-    [QUESTION_BODY_OVERRIDE] = {"the body's effective method is allowed"},
-};
-
-static const char *
-answer_word(uint8_t answer)
-{
-	return answer == PASSED ? "yes" : answer == FAILED ? "no" : "not asked";
-}
+/* ---- the request ---- */
 
 static bool
-names_host(const char *header)
+names_field(const struct order *order, struct slice name)
 {
-	return slice_eq_nocase(
-	    (struct slice){header, strcspn(header, ":")}, SLICE("host"));
+	for (unsigned i = 0; i < order->header_count; i++) {
+		const char *header = order->headers[i];
+		struct slice first = {header, strcspn(header, ":")};
+
+		if (slice_eq_nocase(first, name))
+			return true;
+	}
+	return false;
+}
+
+static struct slice
+multipart(const struct order *order, struct arena *arena)
+{
+	struct slice text = SLICE("");
+
+	for (unsigned i = 0; i < order->part_count; i++) {
+		const char *part = order->parts[i];
+		size_t name = strcspn(part, "=");
+
+		text = arena_printf(arena,
+		    "%.*s--" BOUNDARY "\r\nContent-Disposition: form-data; "
+		    "name=\"%.*s\"\r\n\r\n%s\r\n",
+		    SLICE_ARG(text), (int)name, part, part + name + 1);
+	}
+	return arena_printf(arena, "%.*s--" BOUNDARY "--\r\n", SLICE_ARG(text));
+}
+
+static struct slice
+build_body(const struct order *order, struct arena *arena)
+{
+	if (order->body == NO_BODY)
+		return SLICE_NONE;
+	return order->body == MULTIPART ? multipart(order, arena)
+					: slice_of(order->parts[0]);
+}
+
+/* The fields that a body brings with it, unless -H says otherwise. */
+static struct slice
+body_fields(const struct order *order, struct slice body, struct arena *arena)
+{
+	const char *type = order->body == FORM
+			       ? "application/x-www-form-urlencoded"
+			   : order->body == JSON_BODY
+			       ? "application/json"
+			       : "multipart/form-data; boundary=" BOUNDARY;
+	struct slice text = SLICE("");
+
+	if (order->body == NO_BODY)
+		return text;
+	if (!names_field(order, SLICE("content-type")))
+		text = arena_printf(arena, "Content-Type: %s\r\n", type);
+	if (!names_field(order, SLICE("transfer-encoding")))
+		text = arena_printf(arena, "%.*sContent-Length: %zu\r\n",
+		    SLICE_ARG(text), body.len);
+	return text;
 }
 
 /* The authority that the URL names, or the first host of the first site. */
@@ -92,27 +131,28 @@ authority_of(const struct inquiry *inquiry, struct slice *target)
 	return slice_starts(first, SLICE("*")) ? SLICE("localhost") : first;
 }
 
-static void
-build_text(struct inquiry *inquiry)
+/* The head as it would come in. */
+static struct slice
+build_head(
+    struct inquiry *inquiry, const struct order *order, struct slice body)
 {
+	struct arena *arena = &inquiry->arena;
 	struct slice target, authority = authority_of(inquiry, &target);
-	struct slice text;
-	bool host = false;
-	unsigned i;
+	struct slice text, fields = body_fields(order, body, arena);
 
-	for (i = 0; i < inquiry->header_count; i++)
-		host = host || names_host(inquiry->headers[i]);
-	text = arena_printf(&inquiry->arena, "%s %.*s HTTP/1.1\r\n",
-	    inquiry->method, SLICE_ARG(target));
-	if (!host)
-		text = arena_printf(&inquiry->arena, "%.*sHost: %.*s\r\n",
+	text = arena_printf(
+	    arena, "%s %.*s HTTP/1.1\r\n", inquiry->method, SLICE_ARG(target));
+	if (!names_field(order, SLICE("host")))
+		text = arena_printf(arena, "%.*sHost: %.*s\r\n",
 		    SLICE_ARG(text), SLICE_ARG(authority));
-	for (i = 0; i < inquiry->header_count; i++)
-		text = arena_printf(&inquiry->arena, "%.*s%s\r\n",
-		    SLICE_ARG(text), inquiry->headers[i]);
-	inquiry->text =
-	    arena_printf(&inquiry->arena, "%.*s\r\n", SLICE_ARG(text));
+	for (unsigned i = 0; i < order->header_count; i++)
+		text = arena_printf(
+		    arena, "%.*s%s\r\n", SLICE_ARG(text), order->headers[i]);
+	return arena_printf(
+	    arena, "%.*s%.*s\r\n", SLICE_ARG(text), SLICE_ARG(fields));
 }
+
+/* ---- the decision ---- */
 
 static uint16_t
 url_port(struct slice authority)
@@ -123,8 +163,8 @@ url_port(struct slice authority)
 
 	if (colon >= authority.len)
 		return 80;
-	port = (struct slice){authority.at + colon + 1,
-	    authority.len - colon - 1};
+	port =
+	    (struct slice){authority.at + colon + 1, authority.len - colon - 1};
 	return slice_to_u64(port, &number) ? (uint16_t)number : 80;
 }
 
@@ -141,201 +181,230 @@ choose_door(const struct inquiry *inquiry)
 		if (addr_port(&config->listens[i]->addr) == url_port(authority))
 			return config->listens[i]->door;
 	for (i = 0; i < config->listen_count; i++)
-		if (hosts_find(
-			config->listens[i]->door, uri_host(authority)) != NULL)
+		if (hosts_find(config->listens[i]->door, uri_host(authority)) !=
+		    NULL)
 			return config->listens[i]->door;
 	return config->listens[0]->door;
 }
 
+static const struct location *
+location_for(const struct decision *decision)
+{
+	return location_of(decision->location != NULL
+			       ? decision->location
+			       : decision->site->fallback);
+}
+
+/* What the head that would go upstream meets before it leaves. */
+static enum reason
+try_forward(struct inquiry *inquiry)
+{
+	const struct decision *decision = &inquiry->decision;
+	const struct location *location = location_for(decision);
+	const struct gate_config *gate = &inquiry->config->gate;
+	struct forward_origin origin;
+	struct forward_facts facts = {.gate = gate,
+	    .site = location->site,
+	    .origin = &origin,
+	    .method = inquiry->head.method,
+	    .flags = decision->flags,
+	    .strip = decision->strip,
+	    .now = inquiry->now};
+	struct addr peer;
+	struct head sent;
+	enum reason why;
+
+	addr_parse_ip(SLICE("127.0.0.1"), &peer);
+	forward_origin(
+	    gate, &inquiry->head, &peer, false, &inquiry->arena, &origin);
+	if (decision->sent != decision->method)
+		facts.method =
+		    method_name(decision->sent, &decision->site->own);
+	why = forward_request(&facts, &inquiry->head, &inquiry->arena, &sent);
+	if (why != REASON_NONE)
+		return why;
+	return transport_evhttp_can(
+		   &sent, inquiry->plan, location->upstream->evhttp_body_limit)
+		   ? REASON_NONE
+		   : REASON_TRANSPORT_UNSUPPORTED;
+}
+
+/* The length of a chunked body is only known now (question 10). False: it is
+ * over the limit. */
+static bool
+count_chunked(struct inquiry *inquiry, struct slice body)
+{
+	struct decision *decision = &inquiry->decision;
+	uint64_t limit = location_for(decision)->rules.body_limit;
+	bool fits = limit == 0 || body.len <= limit;
+
+	if (inquiry->plan.kind != BODY_CHUNKED)
+		return true;
+	decision->answers[QUESTION_BODY_LIMIT] = fits ? PASSED : FAILED;
+	if (fits)
+		return true;
+	decision->verdict = VERDICT_ANSWER;
+	decision->reason = REASON_BODY_TOO_LARGE;
+	decision->status = reason_status(REASON_BODY_TOO_LARGE);
+	return false;
+}
+
+/* Whatever is asked: people want to know of each. */
 static void
-decide(struct inquiry *inquiry)
+find_overrides(
+    struct inquiry *inquiry, const struct order *order, struct slice body)
+{
+	const struct head *head = &inquiry->head;
+	struct override_scan scan;
+
+	override_read_head(head, &inquiry->head_names);
+	if (head->query.len > 0)
+		override_read_query(head->query, &inquiry->head_names);
+	if (order->body == NO_BODY ||
+	    override_scan_init(&scan, head) != OVERRIDE_BODY_SCAN)
+		return;
+	override_scan_feed(&scan, body, &inquiry->body_names);
+	override_scan_end(&scan, &inquiry->body_names);
+}
+
+/* Without a body that was given, question 11 stays open, and the rest is told
+ * as if it named nothing. */
+static void
+judge_body(struct inquiry *inquiry, const struct policy_facts *facts,
+    const struct order *order, struct slice body)
+{
+	struct decision *decision = &inquiry->decision;
+
+	inquiry->body_open = decision->scan && order->body == NO_BODY;
+	if (order->body != NO_BODY && !count_chunked(inquiry, body))
+		return;
+	if (!decision->scan)
+		return;
+	policy_decide_body(facts, &inquiry->body_names, decision);
+	if (inquiry->body_open &&
+	    decision->answers[QUESTION_BODY_OVERRIDE] == PASSED)
+		decision->answers[QUESTION_BODY_OVERRIDE] = NOT_ASKED;
+}
+
+static void
+refuse_head(struct inquiry *inquiry, enum reason why)
+{
+	struct decision *decision = &inquiry->decision;
+
+	decision->verdict = VERDICT_ANSWER;
+	decision->method = decision->sent = METHOD_NONE;
+	decision->reason = why;
+	decision->status = reason_status(why);
+	decision->answers[QUESTION_MESSAGE] = FAILED;
+}
+
+static void
+decide(struct inquiry *inquiry, const struct order *order, struct slice body)
+{
+	struct policy_facts facts = {.head = &inquiry->head,
+	    .body = inquiry->plan,
+	    .ping = inquiry->config->gate.ping,
+	    .now = inquiry->now,
+	    .arena = &inquiry->arena};
+	struct decision *decision = &inquiry->decision;
+
+	facts.door = choose_door(inquiry);
+	policy_decide(&facts, decision);
+	decision->answers[QUESTION_MESSAGE] = PASSED;
+	explain_readings_find(&facts, decision->site, &inquiry->readings);
+	find_overrides(inquiry, order, body);
+	if (decision->verdict == VERDICT_ANSWER)
+		return;
+	inquiry->stopped = try_forward(inquiry);
+	judge_body(inquiry, &facts, order, body);
+}
+
+static void
+inquire(struct inquiry *inquiry, const struct order *order)
 {
 	const struct gate_config *gate = &inquiry->config->gate;
 	struct h1_limits limits = {
 	    gate->head_limit, gate->target_limit, gate->head_fields};
-	struct policy_facts facts = {.head = &inquiry->head};
-	struct decision *decision = &inquiry->decision;
-	const struct location *location;
+	struct slice body = build_body(order, &inquiry->arena);
+	struct slice text = build_head(inquiry, order, body);
 	enum reason why = REASON_MALFORMED_REQUEST_LINE;
 	size_t used;
 
-	inquiry->head.fields = inquiry->fields;
-	if (h1_request_read(inquiry->text, &limits, &inquiry->head, &used,
-		&why) != H1_DONE) {
-		decision->verdict = VERDICT_ANSWER;
-		decision->method = METHOD_NONE;
-		decision->reason = why;
-		decision->status = reason_status(why);
-		decision->answers[QUESTION_MESSAGE] = FAILED;
+	inquiry->head.fields = arena_alloc(
+	    &inquiry->arena, gate->head_fields * sizeof(struct field));
+	if (h1_request_read(text, &limits, &inquiry->head, &used, &why) !=
+	    H1_DONE) {
+		refuse_head(inquiry, why);
 		return;
 	}
-	inquiry->body = h1_request_body(&inquiry->head);
-	facts.body = inquiry->body;
-	facts.door = choose_door(inquiry);
-	facts.ping = gate->ping;
-	facts.now = time(NULL);
-	policy_decide(&facts, decision);
-	decision->answers[QUESTION_MESSAGE] = PASSED;
-	if (decision->verdict == VERDICT_ANSWER)
-		return;
-	location = location_of(decision->location);
-	inquiry->transport_fits = transport_evhttp_can(&inquiry->head,
-	    inquiry->body, location->upstream->evhttp_body_limit);
-}
-
-static void
-print_json(const struct inquiry *inquiry)
-{
-	const struct decision *decision = &inquiry->decision;
-	bool forward = decision->verdict == VERDICT_FORWARD;
-	static const struct method_names none;
-	const struct method_names *own =
-	    decision->site != NULL ? &decision->site->own : &none;
-	char flags[256];
-	struct slice rest = {flags, 0}, flag;
-	unsigned i, n = 0;
-
-	printf("{\"method\":");
-	cmd_json_string(slice_of(inquiry->method));
-	printf(",\"url\":");
-	cmd_json_string(slice_of(inquiry->url));
-	printf(",\"site\":");
-	if (decision->site != NULL)
-		cmd_json_string(decision->site->name);
-	else
-		printf("null");
-	printf(",\"location\":");
-	if (decision->location != NULL) {
-		cmd_json_string(decision->location->pattern);
-		printf(",\"rule\":");
-		cmd_json_rule(
-		    decision->location->file, decision->location->line);
-	} else {
-		printf("null,\"rule\":null");
-	}
-	printf(",\"verdict\":\"%s\"", forward ? "forward" : "answer");
-	if (forward)
-		printf(",\"status\":null,\"reason\":null");
-	else
-		printf(",\"status\":%d,\"reason\":\"%s\"", decision->status,
-		    reason_word(decision->reason));
-	printf(",\"allow\":");
-	if (decision->has_allow)
-		cmd_json_methods(decision->allow, own);
-	else
-		printf("null");
-	printf(",\"flags\":[");
-	rest.len = flag_set_print(decision->flags, flags, sizeof(flags));
-	while (slice_next(&rest, ',', &flag))
-		printf("%s\"%.*s\"", n++ > 0 ? "," : "", SLICE_ARG(flag));
-	printf("],\"questions\":[");
-	for (i = 1; i < QUESTION_COUNT; i++)
-		printf("%s{\"number\":%u,\"name\":\"%s\",\"answer\":\"%s\"}",
-		    i > 1 ? "," : "", i, questions[i].name,
-		    answer_word(decision->answers[i]));
-	printf("]}\n");
-}
-
-static void
-print_answer(struct inquiry *inquiry)
-{
-	const struct decision *decision = &inquiry->decision;
-	struct answer_facts facts = {.reason = decision->reason,
-	    .status = decision->status,
-	    .head = &inquiry->head,
-	    .site = decision->site,
-	    .location = decision->location,
-	    .allow = decision->allow,
-	    .has_allow = decision->has_allow,
-	    .request_id = SLICE("(made for each request)"),
-	    .gate = &inquiry->config->gate,
-	    .now = time(NULL)};
-	struct head head;
-	struct slice body;
-	unsigned i;
-
-	answer_build(&facts, &inquiry->arena, &head, &body);
-	printf("response   HTTP/1.1 %d %.*s\n", head.status,
-	    SLICE_ARG(head.phrase));
-	for (i = 0; i < head.field_count; i++)
-		printf("           %.*s: %.*s\n",
-		    SLICE_ARG(head.fields[i].name),
-		    SLICE_ARG(head.fields[i].value));
-	if (body.len > 0)
-		printf("\n%.*s", SLICE_ARG(body));
-}
-
-static void
-print_outcome(struct inquiry *inquiry)
-{
-	const struct decision *decision = &inquiry->decision;
-	const struct upstream_config *upstream;
-	unsigned i;
-
-	if (decision->verdict != VERDICT_FORWARD) {
-		printf("verdict    %d %s\n", decision->status,
-		    reason_word(decision->reason));
-		print_answer(inquiry);
-		return;
-	}
-	upstream = location_of(decision->location)->upstream;
-	printf("verdict    forwarded to upstream %.*s:",
-	    SLICE_ARG(upstream->name));
-	for (i = 0; i < upstream->server_count; i++)
-		printf(" %.*s", SLICE_ARG(upstream->servers[i].host));
-	putchar('\n');
-	if (!inquiry->transport_fits)
-		printf("           but its transport (evhttp) cannot carry "
-		       "this: 502 transport_unsupported\n");
-}
-
-static void
-print_text(struct inquiry *inquiry)
-{
-	const struct decision *decision = &inquiry->decision;
-	char flags[256];
-	unsigned i;
-
-	printf("request    %s %s\n", inquiry->method, inquiry->url);
-	if (decision->site != NULL)
-		printf("site       %.*s  %s:%u\n",
-		    SLICE_ARG(decision->site->name), decision->site->file,
-		    decision->site->line);
-	if (decision->location != NULL)
-		printf("location   %s%.*s  %s:%u\n",
-		    decision->location->exact ? "= " : "",
-		    SLICE_ARG(decision->location->pattern),
-		    decision->location->file, decision->location->line);
-	printf("questions\n");
-	for (i = 1; i < QUESTION_COUNT; i++)
-		printf("  %2u %-42s %s\n", i, questions[i].name,
-		    answer_word(decision->answers[i]));
-	if (flag_set_print(decision->flags, flags, sizeof(flags)) > 0)
-		printf("flags      %s\n", flags);
-	print_outcome(inquiry);
+	inquiry->plan = h1_request_body(&inquiry->head);
+	decide(inquiry, order, body);
 }
 
 static int
-explain(struct inquiry *inquiry, const char *path, bool json)
+explain(const struct order *order, const char *method, const char *url)
 {
-	struct config *config = cmd_config(path);
+	struct config *config = cmd_config(order->config);
+	struct inquiry inquiry = {
+	    .config = config, .method = method, .url = url};
 
 	if (config == NULL)
 		return CMD_BAD;
-	inquiry->config = config;
-	arena_init(&inquiry->arena, NULL);
-	inquiry->fields =
-	    mem_alloc(config->gate.head_fields * sizeof(struct field));
-	build_text(inquiry);
-	decide(inquiry);
-	if (json)
-		print_json(inquiry);
+	inquiry.now = time(NULL);
+	arena_init(&inquiry.arena, NULL);
+	inquire(&inquiry, order);
+	if (order->json)
+		explain_print_json(&inquiry);
 	else
-		print_text(inquiry);
-	arena_done(&inquiry->arena);
-	free(inquiry->fields);
+		explain_print_text(&inquiry);
+	arena_done(&inquiry.arena);
 	config_unref(config);
 	return CMD_GOOD;
+}
+
+/* ---- options ---- */
+
+/* CMD_GOOD, or what is wrong with it. */
+static int
+take_body(struct order *order, enum body_option kind, const char *text)
+{
+	if (order->body != NO_BODY &&
+	    (kind != MULTIPART || order->body != MULTIPART))
+		return cmd_usage_error("explain", "one body is enough");
+	if (order->part_count == PARTS_MAX)
+		return cmd_usage_error(
+		    "explain", "more than %d parts", PARTS_MAX);
+	if (kind == MULTIPART && strchr(text, '=') == NULL)
+		return cmd_usage_error(
+		    "explain", "--multipart needs name=value");
+	order->body = kind;
+	order->parts[order->part_count++] = text;
+	return CMD_GOOD;
+}
+
+static int
+take_option(struct order *order, int option, char **argv)
+{
+	switch (option) {
+	case 'c':
+		order->config = optarg;
+		return CMD_GOOD;
+	case 'H':
+		if (order->header_count == HEADERS_MAX)
+			return cmd_usage_error(
+			    "explain", "more than %d headers", HEADERS_MAX);
+		order->headers[order->header_count++] = optarg;
+		return CMD_GOOD;
+	case FORM:
+	case JSON_BODY:
+	case MULTIPART:
+		return take_body(order, (enum body_option)option, optarg);
+	case 'j':
+		order->json = true;
+		return CMD_GOOD;
+	default:
+		return cmd_option_error("explain", option, argv);
+	}
 }
 
 int
@@ -344,39 +413,31 @@ cmd_explain(int argc, char **argv)
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"header", required_argument, NULL, 'H'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'}, {0}};
-	struct inquiry inquiry = {.header_count = 0};
-	const char *path = NULL;
-	bool json = false;
-	int option;
+	    {"form", required_argument, NULL, FORM},
+	    {"json-body", required_argument, NULL, JSON_BODY},
+	    {"multipart", required_argument, NULL, MULTIPART},
+	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	    {0}};
+	struct order order = {.config = NULL};
+	int option, status;
 
-	while (
-	    (option = getopt_long(argc, argv, ":c:H:jh", options, NULL)) != -1)
-		switch (option) {
-		case 'c':
-			path = optarg;
-			break;
-		case 'H':
-			if (inquiry.header_count == HEADERS_MAX)
-				return cmd_usage_error("explain",
-				    "more than %d headers", HEADERS_MAX);
-			inquiry.headers[inquiry.header_count++] = optarg;
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'h':
+	while ((option = getopt_long(argc, argv, ":c:H:jh", options, NULL)) !=
+	       -1) {
+		if (option == 'h') {
 			fputs(help, stdout);
 			return CMD_GOOD;
-		default:
-			return cmd_option_error("explain", option, argv);
 		}
+		status = take_option(&order, option, argv);
+		if (status != CMD_GOOD)
+			return status;
+	}
 	if (argc - optind != 2)
 		return cmd_usage_error("explain", "METHOD and URL are needed");
-	if (path == NULL)
+	if (order.config == NULL)
 		return cmd_usage_error("explain", "-c FILE is missing");
-	inquiry.method = argv[optind];
-	inquiry.url = argv[optind + 1];
-	return explain(&inquiry, path, json);
+	if (order.body != NO_BODY &&
+	    names_field(&order, SLICE("content-length")))
+		return cmd_usage_error(
+		    "explain", "Content-Length is that of the body");
+	return explain(&order, argv[optind], argv[optind + 1]);
 }

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -18,10 +19,14 @@ static const char help[] =
     "  -h, --help          this text\n";
 
 static const char *
-mark(const struct location_rules *rules, unsigned method)
+mark(const struct location_rules *rules, unsigned method, time_t now)
 {
-	if ((rules->allow & method_bit(method)) == 0)
+	if ((policy_allowed(rules, now) & method_bit(method)) == 0)
 		return ".";
+	if (method == rules->rewrite_from)
+		return "r";
+	if ((rules->allow & method_bit(method)) == 0)
+		return "g";
 	if (method == METHOD_OPTIONS && rules->options_answer)
 		return "a";
 	return (rules->written & method_bit(method)) != 0 ? "x" : "h";
@@ -43,76 +48,158 @@ pattern_width(const struct site *site)
 	return width;
 }
 
+/* A site's table while it is printed. */
+struct sheet {
+	const struct site *site;
+	method_set columns;
+	int width; /* of the patterns */
+	time_t now;
+	bool colour;
+};
+
 static void
-print_row(const struct site *site, const struct location *location,
-    int width, bool colour)
+print_row(const struct sheet *sheet, const struct location_rules *rules)
 {
-	const struct location_rules *rules = &location->rules;
+	bool colour = sheet->colour;
+	int width = sheet->width;
 	unsigned m;
 
 	printf("  %s%-*.*s", rules->exact ? "= " : "",
 	    width - (rules->exact ? 2 : 0), SLICE_ARG(rules->pattern));
 	for (m = 0; m < METHOD_MAX; m++) {
-		struct slice name = method_name(m, &site->rules.own);
-		const char *text = mark(rules, m);
+		struct slice name = method_name(m, &sheet->site->rules.own);
+		const char *text = mark(rules, m, sheet->now);
 		const char *on = *text == '.' ? "\033[2m" : "\033[32m";
 
-		if ((site->rules.supported & method_bit(m)) == 0)
+		if ((sheet->columns & method_bit(m)) == 0)
 			continue;
 		printf("  %s%s%s%*s", colour ? on : "", text,
 		    colour ? "\033[0m" : "", (int)name.len - 1, "");
 	}
-	printf("  %s:%u\n", rules->file, rules->line);
+	printf("  %s:%u%s\n", rules->file, rules->line,
+	    rules->report ? "  mode = report" : "");
 }
 
 static void
-print_site(const struct site *site, bool colour)
+print_note(const struct sheet *sheet, const struct location_rules *rules,
+    const char *letter)
 {
-	int width = (int)pattern_width(site);
-	unsigned i, m;
+	printf("  %s %s%-*.*s  ", letter, rules->exact ? "= " : "",
+	    sheet->width - (rules->exact ? 2 : 0), SLICE_ARG(rules->pattern));
+}
 
+/* What the letters g and r stand for in the rows of a location. */
+static void
+print_notes(const struct sheet *sheet, const struct location *location)
+{
+	const struct location_rules *rules = &location->rules;
+	const struct method_names *own = &sheet->site->rules.own;
+
+	for (unsigned i = 0; i < rules->grant_count; i++) {
+		const struct grant *grant = &rules->grants[i];
+
+		print_note(sheet, rules, "g");
+		cmd_print_grant(grant, own);
+		printf("%s  %s:%u\n",
+		    sheet->now < grant->until ? "" : " (has ended)",
+		    rules->file, grant->line);
+	}
+	if (rules->rewrite_from == METHOD_NONE)
+		return;
+	print_note(sheet, rules, "r");
+	printf("%.*s goes upstream as %.*s  %s:%u\n",
+	    SLICE_ARG(method_name(rules->rewrite_from, own)),
+	    SLICE_ARG(method_name(rules->rewrite_to, own)), rules->file,
+	    location->rewrite_line);
+}
+
+static void
+print_heading(const struct site *site, bool colour)
+{
 	printf("%ssite %.*s%s  hosts", colour ? "\033[1m" : "",
 	    SLICE_ARG(site->rules.name), colour ? "\033[0m" : "");
-	for (i = 0; i < site->host_count; i++)
+	for (unsigned i = 0; i < site->host_count; i++)
 		printf(" %.*s", SLICE_ARG(site->hosts[i]));
 	printf("  listen");
-	for (i = 0; i < site->listen_count; i++)
+	for (unsigned i = 0; i < site->listen_count; i++)
 		printf(" %.*s", SLICE_ARG(site->listens[i]->text));
-	printf("\n  %-*s", width, "location");
+	puts(site->rules.report ? "  mode = report" : "");
+}
+
+static void
+print_site(const struct site *site, time_t now, bool colour)
+{
+	struct sheet sheet = {.site = site,
+	    .columns = policy_supported(&site->rules, now),
+	    .width = (int)pattern_width(site),
+	    .now = now,
+	    .colour = colour};
+	unsigned i, m;
+
+	print_heading(site, colour);
+	printf("  %-*s", sheet.width, "location");
 	for (m = 0; m < METHOD_MAX; m++)
-		if ((site->rules.supported & method_bit(m)) != 0)
+		if ((sheet.columns & method_bit(m)) != 0)
 			printf("  %.*s",
 			    SLICE_ARG(method_name(m, &site->rules.own)));
 	printf("  rule\n");
 	for (i = 0; i < site->location_count; i++)
-		print_row(site, site->locations[i], width, colour);
+		print_row(&sheet, &site->locations[i]->rules);
+	for (i = 0; i < site->location_count; i++)
+		print_notes(&sheet, site->locations[i]);
 }
 
 static void
-print_text(const struct config *config)
+print_text(const struct config *config, time_t now)
 {
 	bool colour = cmd_colour(STDOUT_FILENO);
 	unsigned i;
 
 	for (i = 0; i < config->site_count; i++) {
-		print_site(config->sites[i], colour);
+		print_site(config->sites[i], now, colour);
 		putchar('\n');
 	}
 	puts("x allowed   h HEAD that GET allows   a answered by the gate   "
 	     ". refused with 405\n"
+	     "g granted until a day   r sent upstream as another method\n"
+	     "Where mode = report, what would be refused is forwarded.\n"
 	     "Methods without a column are refused with 501 on that site.");
 }
 
 static void
-print_json_location(const struct site *site, const struct location *location)
+print_json_rewrite(const struct site *site, const struct location *location)
+{
+	const struct location_rules *rules = &location->rules;
+
+	if (rules->rewrite_from == METHOD_NONE) {
+		printf("null");
+		return;
+	}
+	printf("{\"from\":");
+	cmd_json_name(rules->rewrite_from, &site->rules.own);
+	printf(",\"to\":");
+	cmd_json_name(rules->rewrite_to, &site->rules.own);
+	printf(",\"rule\":");
+	cmd_json_rule(rules->file, location->rewrite_line);
+	putchar('}');
+}
+
+static void
+print_json_location(
+    const struct site *site, const struct location *location, time_t now)
 {
 	const struct location_rules *rules = &location->rules;
 
 	printf("{\"location\":");
 	cmd_json_string(rules->pattern);
 	printf(",\"exact\":%s,\"allow\":", rules->exact ? "true" : "false");
-	cmd_json_methods(rules->allow, &site->rules.own);
-	printf(",\"options\":\"%s\",\"upstream\":",
+	cmd_json_methods(policy_allowed(rules, now), &site->rules.own);
+	printf(",\"grants\":");
+	cmd_json_grants(rules, &site->rules.own, now);
+	printf(",\"rewrite\":");
+	print_json_rewrite(site, location);
+	printf(",\"report\":%s,\"options\":\"%s\",\"upstream\":",
+	    rules->report ? "true" : "false",
 	    rules->options_answer ? "answer" : "forward");
 	if (location->upstream != NULL)
 		cmd_json_string(location->upstream->name);
@@ -124,7 +211,7 @@ print_json_location(const struct site *site, const struct location *location)
 }
 
 static void
-print_json_site(const struct site *site)
+print_json_site(const struct site *site, time_t now)
 {
 	unsigned i;
 
@@ -140,12 +227,13 @@ print_json_site(const struct site *site)
 		printf("%s", i > 0 ? "," : "");
 		cmd_json_string(site->listens[i]->text);
 	}
-	printf("],\"supported\":");
-	cmd_json_methods(site->rules.supported, &site->rules.own);
+	printf("],\"report\":%s,\"supported\":",
+	    site->rules.report ? "true" : "false");
+	cmd_json_methods(policy_supported(&site->rules, now), &site->rules.own);
 	printf(",\"locations\":[");
 	for (i = 0; i < site->location_count; i++) {
 		printf("%s\n  ", i > 0 ? "," : "");
-		print_json_location(site, site->locations[i]);
+		print_json_location(site, site->locations[i], now);
 	}
 	printf("]}");
 }
@@ -154,6 +242,7 @@ static int
 table(const char *path, bool json)
 {
 	struct config *config = cmd_config(path);
+	time_t now = time(NULL);
 	unsigned i;
 
 	if (config == NULL)
@@ -162,11 +251,11 @@ table(const char *path, bool json)
 		printf("[");
 		for (i = 0; i < config->site_count; i++) {
 			printf("%s", i > 0 ? ",\n" : "");
-			print_json_site(config->sites[i]);
+			print_json_site(config->sites[i], now);
 		}
 		printf("]\n");
 	} else {
-		print_text(config);
+		print_text(config, now);
 	}
 	config_unref(config);
 	return CMD_GOOD;
@@ -177,8 +266,8 @@ cmd_table(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'}, {0}};
+	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	    {0}};
 	const char *path = NULL;
 	bool json = false;
 	int option;

@@ -44,6 +44,15 @@ config_ref(struct config *config)
 	return config;
 }
 
+/* Where no pattern has upper case, both are the same one. */
+static void
+free_tries(struct site_rules *rules)
+{
+	if (rules->folded != rules->locations)
+		trie_free(rules->folded);
+	trie_free(rules->locations);
+}
+
 void
 config_unref(struct config *config)
 {
@@ -58,7 +67,7 @@ config_unref(struct config *config)
 	for (i = 0; i < config->listen_count; i++)
 		hosts_free(config->listens[i]->door);
 	for (i = 0; i < config->site_count; i++)
-		trie_free(config->sites[i]->rules.locations);
+		free_tries(&config->sites[i]->rules);
 	arena_done(&config->arena);
 	free(config);
 }

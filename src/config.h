@@ -28,6 +28,8 @@ enum error_format {
 	ERROR_FORMAT_TEXT
 };
 enum transport_kind { TRANSPORT_EVHTTP, TRANSPORT_NATIVE };
+/* 301 and 302 to a request that is neither GET nor HEAD. */
+enum redirects { REDIRECTS_FLAG, REDIRECTS_PRESERVE, REDIRECTS_PASS };
 
 /* Times in milliseconds, sizes in bytes. Strings live in the arena. */
 struct gate_config {
@@ -73,7 +75,10 @@ struct location {
 	struct location_rules rules; /* first: trie values are these */
 	struct site *site;
 	struct upstream_config
-	    *upstream; /* NULL only if nothing is forwarded */
+	    *upstream;	    /* NULL only if nothing is forwarded */
+	uint32_t form_hold; /* bytes of a body that is read beforehand */
+	enum redirects redirects;
+	unsigned rewrite_line; /* of rewrite_method; 0: none */
 };
 
 /* A distinct address to listen on, and who answers there. */
@@ -101,6 +106,8 @@ struct site {
 	enum error_cache error_cache;
 	uint32_t error_max_age; /* seconds */
 	enum error_format error_format;
+	bool path_case_exact;	  /* letter case is no reading */
+	struct slice flag_header; /* empty: off */
 };
 
 struct config {

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 
 #include "config_keys.h"
+#include "config_patterns.h"
+
+#define FORM_HOLD (64u * 1024)
+#define DAY 86400
+#define GRANT_ENDS_SOON (14 * DAY)
 
 /* Errors past this many are not worth a search for what was meant: hardly one
  * is shown, and there may be as many as locations. */
@@ -23,6 +28,7 @@ struct door_draft {
 
 struct checking {
 	struct config_draft *draft;
+	time_t now;
 	struct door_draft *doors;
 	unsigned door_count;
 	struct hosts *door_numbers; /* by address; values: numbers, from 1 */
@@ -107,6 +113,24 @@ config_draft_site(struct config_draft *draft, const struct config_file *file)
 	return draft_of_site;
 }
 
+struct location *
+config_draft_location(
+    struct config_draft *draft, struct site *site, unsigned line)
+{
+	struct location *location =
+	    config_arena(&draft->config->arena, sizeof(*location));
+
+	location->site = site;
+	location->rules.file = site->rules.file;
+	location->rules.line = line;
+	location->rules.override = OVERRIDE_MODE_ENFORCE;
+	location->rules.rewrite_from = METHOD_NONE;
+	location->rules.rewrite_to = METHOD_NONE;
+	location->form_hold = FORM_HOLD;
+	location->redirects = REDIRECTS_FLAG;
+	return location;
+}
+
 /* Numbers, from 1, as values of a table of names. */
 static void *
 number_value(unsigned number)
@@ -179,24 +203,124 @@ refuse_method(struct checking *c, const struct site_draft *site,
 		    name);
 }
 
+/* The methods of words that were not known when they were read. */
+static method_set
+find_methods(struct checking *c, const struct site_draft *site,
+    const struct word_draft *word)
+{
+	method_set set = 0;
+	unsigned method;
+
+	for (; word != NULL; word = word->next) {
+		method = method_find(word->text, &site->site->rules.own);
+		if (method == METHOD_NONE)
+			refuse_method(c, site, word);
+		set |= method_bit(method);
+	}
+	return set;
+}
+
 static void
 check_methods(struct checking *c, const struct site_draft *site,
     const struct location_draft *draft)
 {
 	struct location_rules *rules = &draft->location->rules;
-	const struct word_draft *word;
-	unsigned method;
 
-	for (word = draft->unknown; word != NULL; word = word->next) {
-		method = method_find(word->text, &site->site->rules.own);
-		if (method == METHOD_NONE)
-			refuse_method(c, site, word);
-		else
-			rules->written |= method_bit(method);
-	}
+	rules->written |= find_methods(c, site, draft->unknown);
 	rules->allow = policy_allow_set(
 	    rules->written, site->site->head_with_get, rules->options_answer);
 	site->site->rules.supported |= rules->allow;
+}
+
+/* The site's own view: until when some location grants a method. */
+static void
+add_grant(struct site_rules *site, const struct grant *grant)
+{
+	method_set left;
+
+	for (left = grant->methods; left != 0; left &= left - 1) {
+		unsigned method = (unsigned)__builtin_ctzll(left);
+
+		if ((site->granted & method_bit(method)) == 0 ||
+		    site->granted_until[method] < grant->until)
+			site->granted_until[method] = grant->until;
+		site->granted |= method_bit(method);
+	}
+}
+
+static void
+check_grants(struct checking *c, const struct site_draft *site,
+    const struct location_draft *draft)
+{
+	struct location_rules *rules = &draft->location->rules;
+	struct grant_draft *from;
+	struct grant *grants = config_arena(
+	    &c->draft->config->arena, rules->grant_count * sizeof(*grants));
+	unsigned i = 0;
+
+	for (from = draft->grants; from != NULL; from = from->next) {
+		from->grant.methods |= find_methods(c, site, from->unknown);
+		grants[i] = from->grant;
+		grants[i].methods = policy_allow_set(
+		    from->grant.methods, site->site->head_with_get, false);
+		add_grant(&site->site->rules, &grants[i++]);
+	}
+	rules->grants = grants;
+}
+
+/* The method of rewrite_method, or METHOD_NONE, and noted. */
+static unsigned
+find_rewritten(struct checking *c, const struct site_draft *site,
+    const struct location *location, struct slice name)
+{
+	const method_set never =
+	    method_bit(METHOD_HEAD) | method_bit(METHOD_OPTIONS);
+	struct word_draft word = {.text = name, .line = location->rewrite_line};
+	unsigned method = method_find(name, &site->site->rules.own);
+	struct config_notes *notes = &c->draft->notes;
+
+	if (method == METHOD_NONE)
+		refuse_method(c, site, &word);
+	else if ((method_bit(method) & never) != 0 ||
+		 !method_is_allowable(method))
+		config_error(notes, site->file, location->rewrite_line,
+		    "rewrite_method: %s is never rewritten, nor anything into "
+		    "it",
+		    quote(c, name));
+	else if ((method_bit(method) & location->rules.allow) == 0)
+		config_error(notes, site->file, location->rewrite_line,
+		    "rewrite_method: this location does not allow %s; both "
+		    "methods must stand in 'allow'",
+		    quote(c, name));
+	else
+		return method;
+	return METHOD_NONE;
+}
+
+static void
+check_rewrite(struct checking *c, const struct site_draft *site,
+    const struct location_draft *draft)
+{
+	struct location *location = draft->location;
+	unsigned from, to;
+
+	if (draft->rewrite_from.len == 0)
+		return;
+	from = find_rewritten(c, site, location, draft->rewrite_from);
+	to = find_rewritten(c, site, location, draft->rewrite_to);
+	if (from == METHOD_NONE || to == METHOD_NONE)
+		return;
+	if (from == to) {
+		config_error(&c->draft->notes, site->file,
+		    location->rewrite_line,
+		    "rewrite_method: %s stays %s: write two methods, or leave "
+		    "it out",
+		    quote(c, draft->rewrite_from),
+		    quote(c, draft->rewrite_from));
+		return;
+	}
+	location->rules.rewrite_from = from;
+	location->rules.rewrite_to = to;
 }
 
 /* The nearest name of an upstream of the site, or SLICE_NONE. Errors only. */
@@ -246,7 +370,9 @@ forwards(const struct location_rules *rules)
 	method_set answered =
 	    rules->options_answer ? method_bit(METHOD_OPTIONS) : 0;
 
-	return (rules->allow & ~answered) != 0;
+	/* Report mode forwards whatever it would have refused. */
+	return (rules->allow & ~answered) != 0 || rules->grant_count > 0 ||
+	       rules->report;
 }
 
 static void
@@ -271,6 +397,35 @@ check_upstream(struct checking *c, const struct site_draft *site,
 		    "here or to [site]");
 }
 
+/* Where report mode sends what no location has. */
+static void
+add_fallback(struct checking *c, struct site *site)
+{
+	struct location *location;
+
+	if (site->upstream == NULL)
+		return;
+	location = config_draft_location(c->draft, site, site->rules.line);
+	location->rules.pattern = SLICE("");
+	location->rules.override = OVERRIDE_MODE_FLAG;
+	location->rules.report = true;
+	location->upstream = site->upstream;
+	site->rules.fallback = &location->rules;
+}
+
+static void
+check_location(struct checking *c, const struct site_draft *site,
+    const struct location_draft *draft)
+{
+	if (!draft->has_mode)
+		draft->location->rules.report = site->site->rules.report;
+	check_methods(c, site, draft);
+	check_grants(c, site, draft);
+	check_rewrite(c, site, draft);
+	if (draft->words > 0)
+		check_upstream(c, site, draft);
+}
+
 static void
 check_locations(struct checking *c, const struct site_draft *draft)
 {
@@ -284,12 +439,24 @@ check_locations(struct checking *c, const struct site_draft *draft)
 	    draft->location_count * sizeof(*site->locations));
 	for (i = 0; i < draft->location_count; i++) {
 		site->locations[i] = draft->locations[i].location;
-		check_methods(c, draft, &draft->locations[i]);
-		if (draft->locations[i].words > 0)
-			check_upstream(c, draft, &draft->locations[i]);
+		check_location(c, draft, &draft->locations[i]);
 	}
 	site->location_count = draft->location_count;
-	trie_seal(site->rules.locations);
+	config_patterns_seal(site);
+	add_fallback(c, site);
+}
+
+static void
+check_flag_header(struct checking *c, const struct site_draft *draft)
+{
+	struct slice name = draft->site->flag_header;
+
+	if (field_folds_alike(name, c->draft->config->gate.request_id_header))
+		config_error(&c->draft->notes, draft->file,
+		    draft->flag_header_line,
+		    "flag_header = %s: that is the name of the "
+		    "request_id_header of [gate]",
+		    quote(c, name));
 }
 
 static void
@@ -594,6 +761,93 @@ warn_of_wider(struct checking *c, const struct site_draft *draft,
 	    around->file, around->line);
 }
 
+static void
+warn_of_grant(struct checking *c, const struct site_draft *draft,
+    const struct grant_draft *grant, method_set idle)
+{
+	const struct method_names *own = &draft->site->rules.own;
+	time_t left = grant->grant.until - c->now;
+	struct config_notes *notes = &c->draft->notes;
+	const char *date = quote(c, grant->date);
+	char names[METHOD_LIST_MAX];
+
+	method_set_print(grant->grant.methods, own, names, sizeof(names));
+	if (left <= 0)
+		config_warn(notes, draft->file, grant->grant.line,
+		    "grant has ended: %s was allowed until %s", names, date);
+	else if (left <= GRANT_ENDS_SOON)
+		config_warn(notes, draft->file, grant->grant.line,
+		    "grant ends soon: %s is allowed until %s", names, date);
+	if (idle == 0)
+		return;
+	method_set_print(idle, own, names, sizeof(names));
+	config_warn(notes, draft->file, grant->grant.line,
+	    "grant of %s changes nothing: 'allow' has that already, without "
+	    "an end",
+	    names);
+}
+
+static void
+warn_of_methods(struct checking *c, const struct site_draft *draft,
+    const struct location_draft *location)
+{
+	const struct location_rules *rules = &location->location->rules;
+	const struct method_names *own = &draft->site->rules.own;
+	method_set binds = method_bit(METHOD_BIND) | method_bit(METHOD_REBIND);
+	struct config_notes *notes = &c->draft->notes;
+	const struct grant_draft *grant;
+	char names[METHOD_LIST_MAX];
+
+	for (grant = location->grants; grant != NULL; grant = grant->next)
+		warn_of_grant(
+		    c, draft, grant, grant->grant.methods & rules->allow);
+	if (rules->rewrite_from != METHOD_NONE)
+		config_warn(notes, draft->file,
+		    location->location->rewrite_line,
+		    "methods are rewritten here: %.*s goes upstream as %.*s, "
+		    "and each such request is flagged method_rewritten",
+		    SLICE_ARG(method_name(rules->rewrite_from, own)),
+		    SLICE_ARG(method_name(rules->rewrite_to, own)));
+	binds &= policy_allowed(rules, c->now);
+	if (binds == 0)
+		return;
+	method_set_print(binds, own, names, sizeof(names));
+	config_warn(notes, draft->file, rules->line,
+	    "location %s allows %s: what lies here can be made reachable under "
+	    "other paths, where other locations decide (RFC 5842)",
+	    quote(c, rules->pattern), names);
+}
+
+static void
+warn_of_location(struct checking *c, const struct site_draft *draft,
+    const struct location_draft *location)
+{
+	const struct location_rules *rules = &location->location->rules;
+	method_set probes = method_bit(METHOD_GET) | method_bit(METHOD_HEAD);
+
+	warn_of_wider(c, draft, rules);
+	warn_of_methods(c, draft, location);
+	if (rules->exact && (rules->allow & ~probes) == 0 &&
+	    slice_eq(rules->pattern, c->draft->config->gate.ping))
+		config_warn(&c->draft->notes, draft->file, rules->line,
+		    "location %s: 'ping' of [gate] answers GET and HEAD there "
+		    "before it",
+		    quote(c, rules->pattern));
+}
+
+/* Report mode forwards what it can; "/!" stands for any path. */
+static void
+warn_of_nowhere(struct checking *c, const struct site_draft *draft)
+{
+	const struct site_rules *rules = &draft->site->rules;
+
+	if (rules->report && rules->fallback == NULL &&
+	    trie_parent(rules->locations, SLICE("/!")) == NULL)
+		config_warn(&c->draft->notes, draft->file, rules->line,
+		    "mode = report: paths without a location are answered 404 "
+		    "even so, as this [site] names no upstream");
+}
+
 /* Who would answer for the name if it did not stand there: "!", which no host
  * may hold, is in place of its first label. */
 static const struct site_rules *
@@ -637,8 +891,10 @@ warn(struct checking *c, const struct site_draft *draft)
 	unsigned i;
 
 	warn_of_root(c, draft);
+	warn_of_nowhere(c, draft);
 	for (i = 0; i < draft->location_count; i++)
-		warn_of_wider(c, draft, &draft->locations[i].location->rules);
+		warn_of_location(c, draft, &draft->locations[i]);
+	config_patterns_warn(notes, draft->file, draft->site);
 	for (i = 0; i < draft->host_count; i++)
 		warn_of_host(c, draft, &draft->hosts[i]);
 	for (i = 0; i < draft->upstream_count; i++)
@@ -728,9 +984,10 @@ take_sites(struct config_draft *draft)
 }
 
 void
-config_check(struct config_draft *draft)
+config_check(struct config_draft *draft, time_t now)
 {
-	struct checking c = {.draft = draft, .door_numbers = hosts_new()};
+	struct checking c = {
+	    .draft = draft, .now = now, .door_numbers = hosts_new()};
 	unsigned i;
 
 	take_sites(draft);
@@ -744,6 +1001,7 @@ config_check(struct config_draft *draft)
 		default_host(draft->sites[i]);
 		take_upstreams(&c, draft->sites[i]);
 		check_locations(&c, draft->sites[i]);
+		check_flag_header(&c, draft->sites[i]);
 		check_hosts(&c, draft->sites[i]);
 		open_doors(&c, draft->sites[i]);
 	}

@@ -15,14 +15,24 @@ struct word_draft {
 	unsigned line;
 };
 
+struct grant_draft {
+	struct grant_draft *next;
+	struct grant grant; /* with the methods that are known */
+	struct word_draft *unknown;
+	struct slice date; /* as written; the last day */
+};
+
 struct location_draft {
 	struct location *location; /* with its pattern, in the site's trie */
 	struct word_draft
-	    *unknown;	       /* of allow: perhaps the site's own methods */
+	    *unknown; /* of allow: perhaps the site's own methods */
+	struct grant_draft *grants;
+	struct slice rewrite_from, rewrite_to; /* or empty */
 	struct slice upstream; /* a name, or empty: the site's */
 	unsigned upstream_line;
 	unsigned words; /* of allow, so far */
 	bool none;	/* allow = none */
+	bool has_mode;	/* else the site's */
 };
 
 struct upstream_draft {
@@ -58,7 +68,8 @@ struct site_draft {
 	struct host_draft *hosts;
 	struct listen_draft *listens;
 	unsigned location_count, upstream_count, host_count, listen_count;
-	unsigned *method_lines;	      /* of rules.own */
+	unsigned *method_lines; /* of rules.own */
+	unsigned flag_header_line;
 	struct hosts *upstream_names; /* values: their numbers, from 1 */
 	struct hosts *labels;	      /* of [location LABEL]: their lines */
 };
@@ -78,13 +89,17 @@ void config_draft_init(struct config_draft *draft);
 void config_draft_done(struct config_draft *draft);
 struct site_draft *config_draft_site(
     struct config_draft *draft, const struct config_file *file);
+/* With defaults, in no list yet. */
+struct location *config_draft_location(
+    struct config_draft *draft, struct site *site, unsigned line);
 /* The list, with room for one more; its length doubles. */
 void *config_grow(void *list, unsigned count, size_t size);
 /* Zeroed memory of the arena. */
 void *config_arena(struct arena *arena, size_t size);
 
-/* Completes draft->config, and notes all errors and warnings. With an error
- * the configuration is good for config_unref only. */
-void config_check(struct config_draft *draft);
+/* Completes draft->config, and notes all errors and warnings; now: to tell
+ * which grants have ended. With an error the configuration is good for
+ * config_unref only. */
+void config_check(struct config_draft *draft, time_t now);
 
 #endif

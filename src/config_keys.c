@@ -334,7 +334,8 @@ config_key_set(
 	uint64_t number = 0;
 	bool good;
 
-	assert(key->type != TYPE_TEXT && key->type != TYPE_LIST);
+	assert(key->type != TYPE_TEXT && key->type != TYPE_LIST &&
+	       key->type != TYPE_LINES);
 	if (key->type == TYPE_WORD)
 		good = read_word(key, value, &number, why);
 	else

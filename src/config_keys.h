@@ -24,7 +24,8 @@ enum config_type {
 	TYPE_TIME_MS,
 	TYPE_WORD,
 	TYPE_TEXT, /* judged by config_read */
-	TYPE_LIST  /* likewise; may be repeated */
+	TYPE_LIST, /* likewise, word by word; may be repeated */
+	TYPE_LINES /* likewise, line by line */
 };
 
 enum config_key_id {
@@ -62,8 +63,8 @@ const char *config_key_nearest(enum config_section section, struct slice name);
 struct slice config_word_nearest(const char *words, struct slice word);
 
 #define CONFIG_WHY_MAX 160
-/* Reads a value of any type but TEXT and LIST into its field of base, the
- * struct of the section. False: why, of CONFIG_WHY_MAX bytes, says what is
+/* Reads a value of any type but TEXT, LIST and LINES into its field of base,
+ * the struct of the section. False: why, of CONFIG_WHY_MAX bytes, says what is
  * wrong with the value and what to write; nothing is changed. */
 bool config_key_set(
     const struct config_key *key, void *base, struct slice value, char *why);

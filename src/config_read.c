@@ -15,6 +15,7 @@
 #define MESSAGES_MAX 100  /* of each kind, in a report */
 #define NAME_MAX_BYTES 64 /* of sites, upstreams, fields, pseudonyms */
 #define ADDRS_MAX 8	  /* of one server */
+#define PATH_PARAMS_MAX 16
 
 /* Where keys go. */
 enum place {
@@ -28,9 +29,10 @@ struct reading {
 	const struct config_options *options; /* NULL: from memory */
 	const struct config_file *file;	      /* at present */
 	struct config_lines lines;
-	bool broken;		 /* part of this file was not understood */
-	struct site_draft *site; /* of this file, or NULL */
-	unsigned gate_line;	 /* of [gate] in the first file; 0: none */
+	bool broken;		   /* part of this file was not understood */
+	struct site_draft *site;   /* of this file, or NULL */
+	struct slice *path_params; /* of this site, or NULL */
+	unsigned gate_line;	   /* of [gate] in the first file; 0: none */
 	struct word_draft *patterns, **patterns_end; /* of sites */
 	struct addr_net *trusted;		     /* malloced */
 	/* the section at hand */
@@ -41,7 +43,8 @@ struct reading {
 	struct upstream_draft *upstream;
 	struct location_draft *location;
 	struct word_draft **unknown_end; /* of the location */
-	struct slice label;		 /* [location LABEL], or empty */
+	struct grant_draft **grants_end;
+	struct slice label; /* [location LABEL], or empty */
 	char label_bytes[CONFIG_SECTION_MAX];
 };
 
@@ -110,6 +113,45 @@ is_path(struct slice s)
 		    s.at[i] == '#')
 			return false;
 	return s.len > 0 && s.at[0] == '/';
+}
+
+/* True for fields that the gate judges, drops or writes itself, and for what
+ * servers take for one of them. */
+static bool
+is_taken(struct slice name)
+{
+	const struct slice family = SLICE("x-forwarded");
+	struct slice start = {
+	    name.at, name.len < family.len ? name.len : family.len};
+	unsigned id;
+
+	for (id = FIELD_OTHER + 1; id < FIELD_ID_COUNT; id++)
+		if (field_folds_alike(name, field_name(id)))
+			return true;
+	return override_is_header(name) || field_folds_alike(start, family) ||
+	       field_folds_alike(name, SLICE("x-real-ip"));
+}
+
+/* The value of a key that names a field of the gate's own, or SLICE_NONE. */
+static struct slice
+read_field_name(
+    struct reading *r, const char *key, struct slice value, const char *example)
+{
+	if (!is_token(value) || value.len > NAME_MAX_BYTES) {
+		complain(r,
+		    "%s = %s: not the name of a field of at most 64 bytes, "
+		    "such as %s",
+		    key, quote(r, value), example);
+		return SLICE_NONE;
+	}
+	if (is_taken(value)) {
+		complain(r,
+		    "%s = %s: this field has a meaning of its own; write "
+		    "another, such as %s",
+		    key, quote(r, value), example);
+		return SLICE_NONE;
+	}
+	return keep(r, value);
 }
 
 /* Keys of [gate] */
@@ -194,21 +236,11 @@ set_trusted_proxy(struct reading *r, struct slice value)
 static void
 set_request_id_header(struct reading *r, struct slice value)
 {
-	if (!is_token(value) || value.len > NAME_MAX_BYTES) {
-		complain(r,
-		    "request_id_header = %s: not the name of a field of at "
-		    "most 64 bytes, such as X-Request-Id",
-		    quote(r, value));
-		return;
-	}
-	if (field_find(value) != FIELD_OTHER) {
-		complain(r,
-		    "request_id_header = %s: this field has a meaning of its "
-		    "own; write another, such as X-Request-Id",
-		    quote(r, value));
-		return;
-	}
-	r->draft.config->gate.request_id_header = keep(r, value);
+	struct slice name =
+	    read_field_name(r, "request_id_header", value, "X-Request-Id");
+
+	if (name.len > 0)
+		r->draft.config->gate.request_id_header = name;
 }
 
 /* Keys of [site] */
@@ -382,6 +414,56 @@ set_error_cache(struct reading *r, struct slice value)
 	}
 }
 
+static void
+set_flag_header(struct reading *r, struct slice value)
+{
+	if (slice_eq(value, SLICE("off")))
+		return;
+	r->site->site->flag_header =
+	    read_field_name(r, "flag_header", value, "X-Method-Flags");
+	r->site->flag_header_line = r->lines.line;
+}
+
+/* What is wrong with the name of a parameter, or NULL. It is compared with
+ * names that are decoded. */
+static const char *
+judge_path_param(const struct site_rules *rules, struct slice name)
+{
+	size_t i;
+
+	for (i = 0; i < name.len; i++)
+		if (name.at[i] <= ' ' || name.at[i] > '~' ||
+		    strchr("%&+;=#", name.at[i]) != NULL)
+			return "not the name of a parameter as applications "
+			       "see it, such as rest_route";
+	for (i = 0; i < rules->path_param_count; i++)
+		if (slice_eq(name, rules->path_params[i]))
+			return "it stands here twice";
+	if (rules->path_param_count == PATH_PARAMS_MAX)
+		return "too many parameters: a site has room for 16";
+	return NULL;
+}
+
+static void
+set_path_param(struct reading *r, struct slice value)
+{
+	struct site_rules *rules = &r->site->site->rules;
+	const char *why;
+
+	if (slice_eq(value, SLICE("none")))
+		return;
+	why = judge_path_param(rules, value);
+	if (why != NULL) {
+		complain(r, "path_params: %s: %s", quote(r, value), why);
+		return;
+	}
+	if (r->path_params == NULL)
+		r->path_params = config_arena(&r->draft.config->arena,
+		    PATH_PARAMS_MAX * sizeof(*r->path_params));
+	r->path_params[rules->path_param_count++] = keep(r, value);
+	rules->path_params = r->path_params;
+}
+
 /* Keys of [upstream] */
 
 static bool
@@ -474,8 +556,8 @@ why_never_allowed(unsigned method)
 	}
 }
 
-static void
-allow_set(struct reading *r, struct slice name)
+static method_set
+named_set(struct reading *r, const char *key, struct slice name)
 {
 	method_set set = method_named_set(name);
 	char names[256];
@@ -483,41 +565,180 @@ allow_set(struct reading *r, struct slice name)
 	struct slice near;
 	unsigned i;
 
-	r->location->location->rules.written |= set;
 	if (set != 0)
-		return;
+		return set;
 	for (i = 0; method_named_set_name(i) != NULL; i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len,
 		    "%s%s", i > 0 ? " " : "", method_named_set_name(i));
 	near = config_word_nearest(names, name);
-	complain(r, "allow: no set %s: %s%.*s%s%s", quote(r, name),
+	complain(r, "%s: no set %s: %s%.*s%s%s", key, quote(r, name),
 	    near.len > 0 ? "did you mean " : "", SLICE_ARG(near),
 	    near.len > 0 ? "? The sets are " : "the sets are ", names);
+	return 0;
+}
+
+/* The methods that a word names. One that is not known goes to the end of a
+ * list: the site's own may be named further down. */
+static method_set
+read_methods(struct reading *r, const char *key, struct slice word,
+    struct word_draft ***unknown_end)
+{
+	unsigned method;
+
+	if (word.at[0] == '@')
+		return named_set(r, key, word);
+	method = method_find(word, &r->site->site->rules.own);
+	if (method == METHOD_NONE)
+		add_word(r, unknown_end, word);
+	else if (method_is_allowable(method))
+		return method_bit(method);
+	else
+		complain(r, "%s: %.*s can't be allowed: %s", key,
+		    SLICE_ARG(word), why_never_allowed(method));
+	return 0;
 }
 
 static void
 set_allow(struct reading *r, struct slice value)
 {
 	struct location_draft *draft = r->location;
-	unsigned method;
 
 	draft->words++;
 	if (slice_eq(value, SLICE("none"))) {
 		draft->none = true;
 		return;
 	}
-	if (value.at[0] == '@') {
-		allow_set(r, value);
+	draft->location->rules.written |=
+	    read_methods(r, "allow", value, &r->unknown_end);
+}
+
+static bool
+read_digits(struct slice s, size_t from, size_t len, unsigned *out)
+{
+	uint64_t number;
+
+	if (!slice_to_u64((struct slice){s.at + from, len}, &number))
+		return false;
+	*out = (unsigned)number;
+	return true;
+}
+
+static unsigned
+days_of_month(unsigned year, unsigned month)
+{
+	static const unsigned char days[] = {
+	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+/* "2027-01-31" to the midnight, in UTC, that ends that day. The year begins in
+ * March here, so that the leap day is its last, and 400 years earlier, so that
+ * no number is below 0. */
+static bool
+read_date(struct slice s, time_t *end)
+{
+	const int64_t epoch = 719468 + 146097; /* from there to 1970 */
+	unsigned year, month, day, of_year;
+	int64_t days;
+
+	if (s.len != 10 || s.at[4] != '-' || s.at[7] != '-' ||
+	    !read_digits(s, 0, 4, &year) || !read_digits(s, 5, 2, &month) ||
+	    !read_digits(s, 8, 2, &day))
+		return false;
+	if (month < 1 || month > 12 || day < 1 ||
+	    day > days_of_month(year, month))
+		return false;
+	year = year + 400 - (month <= 2 ? 1 : 0);
+	of_year = (153 * ((month + 9) % 12) + 2) / 5 + day;
+	days = (int64_t)365 * year + year / 4 - year / 100 + year / 400;
+	*end = (time_t)((days + of_year - epoch) * 86400);
+	return true;
+}
+
+static void
+refuse_grant(struct reading *r, struct slice value)
+{
+	complain(r,
+	    "grant = %s: write methods, 'until', a date, and a note or none, "
+	    "such as 'DELETE until 2030-01-31 OPS-123'",
+	    quote(r, value));
+}
+
+/* What follows "until": the last day, and a note. */
+static bool
+read_grant_end(struct reading *r, struct grant_draft *grant, struct slice *rest)
+{
+	struct slice word;
+	size_t i;
+
+	if (!next_word(rest, &word))
+		return false;
+	if (!read_date(word, &grant->grant.until)) {
+		complain(r, "grant: there is no day %s: write it as 2030-01-31",
+		    quote(r, word));
+		return true;
+	}
+	while (rest->len > 0 && is_separator(rest->at[0]))
+		*rest = (struct slice){rest->at + 1, rest->len - 1};
+	for (i = 0; i < rest->len; i++)
+		if (rest->at[i] < ' ' || rest->at[i] > '~') {
+			complain(r, "grant: the note %s is not visible ASCII",
+			    quote(r, *rest));
+			return true;
+		}
+	grant->date = arena_copy(&r->draft.scratch, word);
+	grant->grant.note = keep(r, *rest);
+	return true;
+}
+
+/* "DELETE until 2030-01-31 OPS-123" */
+static void
+set_grant(struct reading *r, struct slice value)
+{
+	struct grant_draft *grant =
+	    config_arena(&r->draft.scratch, sizeof(*grant));
+	struct word_draft **end = &grant->unknown;
+	struct slice rest = value, word;
+	unsigned words = 0;
+
+	if (slice_eq(value, SLICE("none")))
+		return;
+	while (next_word(&rest, &word) && !slice_eq(word, SLICE("until"))) {
+		grant->grant.methods |= read_methods(r, "grant", word, &end);
+		words++;
+	}
+	if (words == 0 || !read_grant_end(r, grant, &rest)) {
+		refuse_grant(r, value);
 		return;
 	}
-	method = method_find(value, &r->site->site->rules.own);
-	if (method == METHOD_NONE)
-		add_word(r, &r->unknown_end, value);
-	else if (!method_is_allowable(method))
-		complain(r, "allow: %.*s can't be allowed: %s",
-		    SLICE_ARG(value), why_never_allowed(method));
-	else
-		draft->location->rules.written |= method_bit(method);
+	grant->grant.line = r->lines.line;
+	*r->grants_end = grant;
+	r->grants_end = &grant->next;
+	r->location->location->rules.grant_count++;
+}
+
+/* "PATCH -> POST" */
+static void
+set_rewrite_method(struct reading *r, struct slice value)
+{
+	struct slice rest = value, from, arrow, to, more;
+
+	if (slice_eq(value, SLICE("none")))
+		return;
+	if (!next_word(&rest, &from) || !next_word(&rest, &arrow) ||
+	    !slice_eq(arrow, SLICE("->")) || !next_word(&rest, &to) ||
+	    next_word(&rest, &more)) {
+		complain(r,
+		    "rewrite_method = %s: write a method, '->' and another, "
+		    "such as PATCH -> POST",
+		    quote(r, value));
+		return;
+	}
+	r->location->rewrite_from = arena_copy(&r->draft.scratch, from);
+	r->location->rewrite_to = arena_copy(&r->draft.scratch, to);
+	r->location->location->rewrite_line = r->lines.line;
 }
 
 static void
@@ -551,10 +772,14 @@ static const set_fn setters[KEY_COUNT] = {
     [KEY_HOST] = set_host,
     [KEY_SITE_UPSTREAM] = set_site_upstream,
     [KEY_METHODS] = set_method,
+    [KEY_PATH_PARAMS] = set_path_param,
+    [KEY_FLAG_HEADER] = set_flag_header,
     [KEY_VIA] = set_via,
     [KEY_ERROR_CACHE] = set_error_cache,
     [KEY_SERVER] = set_server,
     [KEY_ALLOW] = set_allow,
+    [KEY_GRANT] = set_grant,
+    [KEY_REWRITE_METHOD] = set_rewrite_method,
     [KEY_LOCATION_UPSTREAM] = set_location_upstream,
     [KEY_PATH] = set_path,
 };
@@ -604,6 +829,7 @@ set_value(struct reading *r, enum config_key_id id, struct slice value)
 			setters[id](r, word);
 		return;
 	case TYPE_TEXT:
+	case TYPE_LINES:
 		setters[id](r, value);
 		return;
 	default:
@@ -641,7 +867,8 @@ on_key(void *arg, const char *section, const char *name, const char *text)
 	}
 	first = r->seen[id];
 	r->seen[id] = r->lines.line;
-	if (first > 0 && config_keys[id].type != TYPE_LIST)
+	if (first > 0 && config_keys[id].type != TYPE_LIST &&
+	    config_keys[id].type != TYPE_LINES)
 		complain(r, "%s stands twice in this section, first on line %u",
 		    name, first);
 	else if (value.len == 0)
@@ -739,6 +966,7 @@ end_location(struct reading *r)
 			    rules->exact ? "= " : "", quote(r, rules->pattern),
 			    other->line);
 	}
+	r->location->has_mode = r->seen[KEY_LOCATION_MODE] > 0;
 	if (r->seen[KEY_ALLOW] == 0)
 		config_error(notes, r->file, r->section_line,
 		    "allow is missing: add one, such as 'allow = @read' or "
@@ -884,12 +1112,9 @@ add_location(struct reading *r, struct slice pattern, bool exact)
 {
 	struct site_draft *site = r->site;
 	struct location *location =
-	    config_arena(&r->draft.config->arena, sizeof(*location));
+	    config_draft_location(&r->draft, site->site, r->lines.line);
 
-	location->site = site->site;
 	location->rules.exact = exact;
-	location->rules.file = r->file->path;
-	location->rules.line = r->lines.line;
 	if (pattern.len > 0)
 		location->rules.pattern = keep(r, pattern);
 	site->locations = config_grow(
@@ -897,6 +1122,7 @@ add_location(struct reading *r, struct slice pattern, bool exact)
 	r->location = &site->locations[site->location_count++];
 	*r->location = (struct location_draft){.location = location};
 	r->unknown_end = &r->location->unknown;
+	r->grants_end = &r->location->grants;
 }
 
 /* "/api", "= /api", or a label for a pattern that comes as `path`. */
@@ -1020,6 +1246,7 @@ read_text(struct reading *r, const struct config_file *file, struct slice text)
 
 	r->file = file;
 	r->site = NULL;
+	r->path_params = NULL;
 	r->broken = false;
 	r->place = BEFORE_ALL;
 	r->lines = (struct config_lines){.notes = &r->draft.notes,
@@ -1145,6 +1372,14 @@ report_texts(const struct config_notes *notes, bool errors, const char *path,
 	return texts;
 }
 
+static time_t
+time_of(const struct config_options *options)
+{
+	if (options == NULL)
+		return 0;
+	return options->now != 0 ? options->now : time(NULL);
+}
+
 /* Frees the reading; the configuration is the caller's. */
 static struct config *
 end(struct reading *r, struct config_report *report)
@@ -1153,7 +1388,7 @@ end(struct reading *r, struct config_report *report)
 	struct config_notes *notes = &r->draft.notes;
 	size_t size = config->gate.trusted_proxy_count * sizeof(*r->trusted);
 
-	config_check(&r->draft);
+	config_check(&r->draft, time_of(r->options));
 	config->gate.trusted_proxies = config_arena(&config->arena, size);
 	if (size > 0)
 		memcpy(config->gate.trusted_proxies, r->trusted, size);

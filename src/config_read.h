@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "config.h"
 
@@ -20,6 +21,7 @@ struct config_report {
 struct config_options {
 	bool resolve; /* look up names of servers (blocking); explain and table
 			 do not need it: addrs may then be empty */
+	time_t now;   /* which grants have ended, to warn of; 0: by the clock */
 };
 
 /* Reads the file and the site files that it names. NULL when there is an
@@ -28,7 +30,7 @@ struct config_options {
 struct config *config_read(const char *path,
     const struct config_options *options, struct config_report *report);
 /* The same from memory, one file without `sites`; for tests and the fuzzer.
- * Never touches the network or the file system. */
+ * Never touches the network, the file system or the clock: it is 1970. */
 struct config *config_read_text(
     const char *name, struct slice text, struct config_report *report);
 void config_report_print(const struct config_report *report, FILE *to);

@@ -10,6 +10,7 @@
 
 #include "answer.h"
 #include "forward.h"
+#include "hold.h"
 #include "transport_evhttp.h"
 
 enum state {
@@ -40,11 +41,12 @@ struct exchange {
 	const struct location *location; /* where it is forwarded */
 	struct upstream_choice choice;
 	struct head sent_head;	  /* what goes upstream */
+	struct hold *hold;	  /* in the arena; NULL: no body to be judged */
 	struct slice answer_left; /* of a local answer's body, in the arena */
 	uint64_t bytes_in, started_us, answered_us;
 	int status, upstream_status;
 	const char *transport_name; /* static; NULL: none was opened */
-	bool request_done, head_sent, blocked;
+	bool request_done, request_sent, head_sent, blocked;
 	bool complete; /* the whole response was given to the client */
 };
 
@@ -160,35 +162,97 @@ answer_with(struct exchange *x, enum reason reason)
 	return ANSWER;
 }
 
-static enum state
-step_decide(struct exchange *x)
+static struct policy_facts
+policy_facts(struct exchange *x)
 {
-	struct policy_facts facts = {.head = &x->head,
+	return (struct policy_facts){.head = &x->head,
 	    .body = x->plan,
 	    .door = x->client->door,
 	    .ping = x->config->gate.ping,
-	    .now = time(NULL)};
-	const struct upstream_config *upstream;
-	struct forward_facts forward = {
-	    .gate = &x->config->gate, .origin = &x->origin};
+	    .now = time(NULL),
+	    .arena = &x->arena};
+}
+
+/* The request outlives the client's buffer. */
+static void
+keep_head(struct exchange *x)
+{
 	struct head kept;
+
+	head_copy(&kept, &x->head, &x->arena);
+	x->head = kept;
+}
+
+/* The head that goes upstream, by what is known of the request so far. */
+static enum reason
+make_sent_head(struct exchange *x)
+{
+	const struct decision *decision = &x->decision;
+	struct forward_facts facts = {.gate = &x->config->gate,
+	    .site = x->location->site,
+	    .origin = &x->origin,
+	    .method = x->head.method,
+	    .flags = decision->flags,
+	    .strip = decision->strip,
+	    .destination = decision->destination};
+
+	if (decision->sent != decision->method)
+		facts.method =
+		    method_name(decision->sent, &decision->site->own);
+	return forward_request(&facts, &x->head, &x->arena, &x->sent_head);
+}
+
+/* Where there is a body to be judged, it is kept from the upstream as long as
+ * that takes; a transport that waits for the end keeps it anyway. */
+static void
+start_hold(struct exchange *x)
+{
+	enum hold_mode mode = HOLD_NOTHING;
+	struct head judged = x->head;
+
+	if (!x->decision.scan)
+		return;
+	if (x->decision.hold && !x->env->transport_holds)
+		mode = x->plan.kind == BODY_LENGTH &&
+			       x->plan.length <= x->location->form_hold
+			   ? HOLD_ALL
+			   : HOLD_LAST;
+	judged.method = x->sent_head.method;
+	x->hold = arena_alloc(&x->arena, sizeof(*x->hold));
+	hold_init(x->hold, mode, &x->env->loop->buffers, &judged);
+}
+
+static bool
+holds_all(const struct exchange *x)
+{
+	return x->hold != NULL && x->hold->mode == HOLD_ALL;
+}
+
+static enum state
+step_decide(struct exchange *x)
+{
+	struct policy_facts facts = policy_facts(x);
+	const struct location_rules *location;
 	enum reason why;
 
 	policy_decide(&facts, &x->decision);
 	if (x->decision.verdict == VERDICT_ANSWER)
 		return answer_with(x, x->decision.reason);
-	x->location = location_of(x->decision.location);
-	upstream = x->location->upstream;
-	if (!transport_evhttp_can(
-		&x->head, x->plan, upstream->evhttp_body_limit))
-		return answer_with(x, REASON_TRANSPORT_UNSUPPORTED);
-	head_copy(&kept, &x->head, &x->arena);
-	x->head = kept;
-	forward.site = x->location->site;
-	why = forward_request(&forward, &x->head, &x->arena, &x->sent_head);
+	location = x->decision.location;
+	x->location = location_of(
+	    location != NULL ? location : x->decision.site->fallback);
+	keep_head(x);
+	why = make_sent_head(x);
 	if (why != REASON_NONE)
 		return answer_with(x, why);
-	return x->plan.kind == BODY_NONE ? CONNECT : SCAN;
+	if (x->env->can_carry != NULL &&
+	    !x->env->can_carry(&x->sent_head, x->plan,
+		x->location->upstream->evhttp_body_limit))
+		return answer_with(x, REASON_TRANSPORT_UNSUPPORTED);
+	if (x->plan.kind == BODY_NONE)
+		return CONNECT;
+	start_hold(x);
+	return SCAN;
 }
 
 /* Opens a transport to the next server and gives it the head. */
@@ -207,17 +271,24 @@ open_transport(struct exchange *x, const struct transport_events *events)
 		x->started_us = loop_now_us();
 	request.server = x->choice.addr;
 	x->transport = x->env->open_transport(&request);
+	assert(x->transport->holds_body == x->env->transport_holds);
 	x->transport_name = x->transport->name;
+	x->request_sent = false;
 	x->transport->ops->start(x->transport, &x->sent_head, x->plan);
 	return true;
 }
 
 static const struct transport_events transport_events;
 
-/* A transport that wants the whole body first takes it as it comes. */
+/* A body that is judged first is read before anything is opened. A transport
+ * that wants the whole body first takes it as it comes. */
 static enum state
 step_scan(struct exchange *x)
 {
+	if (holds_all(x)) {
+		x->client->ops->want_body(x->client);
+		return STAY;
+	}
 	if (!open_transport(x, &transport_events))
 		return answer_with(x, REASON_UPSTREAM_REFUSED);
 	if (!x->transport->holds_body)
@@ -226,19 +297,32 @@ step_scan(struct exchange *x)
 	return STAY;
 }
 
+/* Tells the transport that the request is complete, once it has all of it. */
+static void
+finish_request(struct exchange *x)
+{
+	if (!x->request_done || x->request_sent)
+		return;
+	if (x->hold != NULL && !hold_release(x->hold, x->transport))
+		return;
+	x->request_sent = true;
+	x->transport->ops->end(x->transport);
+}
+
 static enum state
 step_connect(struct exchange *x)
 {
 	if (x->transport == NULL && !open_transport(x, &transport_events))
 		return answer_with(x, REASON_UPSTREAM_REFUSED);
-	if (x->request_done)
-		x->transport->ops->end(x->transport);
+	if (!holds_all(x)) /* until it is connected, another server may be */
+		finish_request(x);
 	return STAY;
 }
 
 static enum state
 step_forward(struct exchange *x)
 {
+	finish_request(x);
 	if (!x->request_done) {
 		x->client->ops->want_body(x->client);
 		x->client->ops->resume(x->client);
@@ -296,10 +380,11 @@ step_answer(struct exchange *x)
 	    .gate = &x->config->gate,
 	    .now = time(NULL)};
 	struct body_plan plan = {BODY_NONE, 0};
-	struct head head, kept;
+	struct head head;
 	enum state next;
 
 	cancel_transport(x);
+	hold_done(x->hold);
 	if (x->decision.verdict != VERDICT_ANSWER) {
 		facts.status = reason_status(x->reason);
 		facts.has_allow = false;
@@ -312,10 +397,8 @@ step_answer(struct exchange *x)
 	x->client->ops->head(x->client, &head, plan,
 	    reason_closes(x->reason) || x->env->draining);
 	next = send_answer(x);
-	if (next == STAY) {
-		head_copy(&kept, &x->head, &x->arena);
-		x->head = kept;
-	}
+	if (next == STAY)
+		keep_head(x);
 	return next;
 }
 
@@ -355,6 +438,14 @@ tell(struct exchange *x, uint64_t bytes_out)
 		access.user_agent = agent->value;
 	if (referer != NULL)
 		access.referer = referer->value;
+	if (decision->sent != decision->method && x->choice.server != NULL)
+		access.method_sent =
+		    method_name(decision->sent, &decision->site->own);
+	if (decision->overrides.count > 0)
+		access.override =
+		    (struct slice){decision->overrides.token[0].token,
+			decision->overrides.token[0].len};
+	access.would = decision->would;
 	if (x->choice.server != NULL) {
 		access.upstream = x->location->upstream->name;
 		access.server = x->choice.server->host;
@@ -377,6 +468,7 @@ step_finish(struct exchange *x)
 	else
 		client->ops->abort(client, x->reason);
 	tell(x, client->bytes_out);
+	hold_done(x->hold);
 	arena_done(&x->arena);
 	config_unref(x->config);
 	env->live--;
@@ -390,19 +482,24 @@ fail(struct exchange *x, enum reason why)
 {
 	x->reason = why;
 	x->blocked = false;
+	if (x->state == SCAN) { /* no server has heard of it */
+		x->choice = (struct upstream_choice){0};
+		x->transport_name = NULL;
+	}
 	if (x->head_sent || reason_status(why) == 0)
 		advance(x, FINISH);
 	else
 		advance(x, ANSWER);
 }
 
-/* Goes on with the next address, if nothing was sent and no body is gone. */
+/* Goes on with the next address, if nothing was sent and no body is gone. Of
+ * what is held as a whole nothing goes before there is a connection. */
 static bool
 try_next(struct exchange *x)
 {
 	struct upstream_choice next = x->choice;
 
-	if (x->state != CONNECT || x->plan.kind != BODY_NONE)
+	if (x->state != CONNECT || (x->plan.kind != BODY_NONE && !holds_all(x)))
 		return false;
 	if (!upstream_choose(x->env->upstreams, x->location->upstream, &next))
 		return false;
@@ -464,7 +561,7 @@ client_body(void *owner, struct slice piece)
 	uint64_t limit;
 	size_t taken;
 
-	if (x->transport == NULL)
+	if (x->transport == NULL && x->state != SCAN)
 		return piece.len; /* answered already */
 	limit = x->location->rules.body_limit;
 	if (limit > 0 && x->bytes_in + piece.len > limit) {
@@ -472,10 +569,34 @@ client_body(void *owner, struct slice piece)
 		fail(x, REASON_BODY_TOO_LARGE);
 		return piece.len;
 	}
-	taken = x->transport->ops->body(x->transport, piece);
+	if (x->hold != NULL)
+		taken = hold_take(x->hold, x->transport, piece);
+	else
+		taken = x->transport->ops->body(x->transport, piece);
 	x->bytes_in += taken;
 	request_moved(x);
 	return taken;
+}
+
+/* The body has been scanned. False: it is refused, and nothing more to do. */
+static bool
+judge_body(struct exchange *x)
+{
+	struct policy_facts facts = policy_facts(x);
+	enum reason why = REASON_NONE;
+
+	if (x->hold == NULL)
+		return true;
+	hold_end(x->hold);
+	policy_decide_body(&facts, &x->hold->found, &x->decision);
+	if (x->decision.verdict == VERDICT_ANSWER) {
+		fail(x, x->decision.reason);
+		return false;
+	}
+	if (holds_all(x) && x->hold->found.count > 0) /* more to tell */
+		why = make_sent_head(x);
+	assert(why == REASON_NONE);
+	return true;
 }
 
 static void
@@ -484,10 +605,12 @@ client_end(void *owner)
 	struct exchange *x = owner;
 
 	x->request_done = true;
+	if ((x->state != SCAN && x->transport == NULL) || !judge_body(x))
+		return;
 	if (x->state == SCAN) {
 		advance(x, CONNECT);
-	} else if (x->transport != NULL) {
-		x->transport->ops->end(x->transport);
+	} else {
+		finish_request(x);
 		request_moved(x);
 	}
 }
@@ -537,6 +660,7 @@ transport_ready(void *owner)
 		return;
 	}
 	rearm(x);
+	finish_request(x);
 	if (!x->request_done)
 		x->client->ops->resume(x->client);
 }
@@ -564,16 +688,35 @@ transport_interim(void *owner, const struct head *head)
 	x->client->ops->interim(x->client, &to);
 }
 
+/* A redirect that would make a GET of the request, as one that does not. */
+static void
+preserve_method(const struct exchange *x, struct head *to)
+{
+	flag_set flag = FLAG_BIT(FLAG_REDIRECT_REWRITES_METHOD);
+
+	if ((x->decision.flags & flag) == 0 || x->decision.report ||
+	    x->location->redirects != REDIRECTS_PRESERVE)
+		return;
+	to->status = to->status == 301 ? 308 : 307;
+	to->phrase = slice_of(status_phrase(to->status));
+}
+
 static void
 transport_head(void *owner, const struct head *head, struct body_plan plan)
 {
 	struct exchange *x = owner;
 	struct head to;
+	flag_set seen = policy_response_flags(&x->decision, head, time(NULL));
 
+	if (x->location->redirects == REDIRECTS_PASS)
+		seen &= ~FLAG_BIT(FLAG_REDIRECT_REWRITES_METHOD);
+	x->decision.flags |= seen;
 	x->answered_us = loop_now_us();
-	x->upstream_status = x->status = head->status;
+	x->upstream_status = head->status;
 	x->head_sent = true;
 	give_back(x, head, plan, &to);
+	preserve_method(x, &to);
+	x->status = to.status;
 	x->client->ops->head(x->client, &to, plan, x->env->draining);
 	advance(x, RELAY);
 }
@@ -630,6 +773,8 @@ exchange_env_init(struct exchange_env *env, struct loop *loop)
 	memset(env, 0, sizeof(*env));
 	env->loop = loop;
 	env->open_transport = transport_evhttp_open;
+	env->can_carry = transport_evhttp_can;
+	env->transport_holds = true;
 	pool_init(&env->pool, sizeof(struct exchange), 256);
 }
 

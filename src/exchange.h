@@ -22,8 +22,12 @@ struct exchange_env {
 	struct upstreams *upstreams;
 	struct record *record;
 	transport_open_fn *open_transport;
-	bool draining; /* answers end their connections */
-	unsigned live; /* exchanges under way */
+	/* What its transports can carry, as transport_evhttp_can; NULL: all. */
+	bool (*can_carry)(const struct head *head, struct body_plan plan,
+	    uint64_t body_limit);
+	bool transport_holds; /* its transports have holds_body */
+	bool draining;	      /* answers end their connections */
+	unsigned live;	      /* exchanges under way */
 	struct pool pool;
 };
 void exchange_env_init(struct exchange_env *env, struct loop *loop);
@@ -31,6 +35,5 @@ void exchange_env_done(struct exchange_env *env);
 
 /* The owner's side of client.h; client->arg is the struct exchange_env. */
 extern const struct client_events exchange_events;
-
 
 #endif

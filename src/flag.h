@@ -18,6 +18,7 @@ typedef uint32_t flag_set;
 const char *flag_word(enum flag flag);
 const char *flag_text(enum flag flag);
 /* "method_case,crawler_501" or ""; NUL-terminated; returns the length. */
+#define FLAG_TEXT_MAX (FLAG_COUNT * 32) /* always suffices */
 size_t flag_set_print(flag_set set, char *out, size_t size);
 
 #endif

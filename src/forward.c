@@ -4,6 +4,8 @@
  * unless the peer is a trusted proxy. */
 #include "forward.h"
 
+#include "dav.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
@@ -29,7 +31,8 @@ static void believe(struct walk *walk, const struct head *head);
 static struct slice choose_request_id(const struct gate_config *gate,
     const struct head *head, bool trusted, struct arena *arena);
 static const bool *named_fields(const struct head *head, struct arena *arena);
-static bool goes_up(const struct gate_config *gate, const struct field *field);
+static bool goes_up(
+    const struct forward_facts *facts, const struct field *field);
 static bool goes_down(
     const struct head *head, const struct field *field, struct body_plan plan);
 static unsigned count_passes(struct slice value, struct slice pseudonym);
@@ -40,6 +43,9 @@ static void add_via(struct head *to, const struct site *site, unsigned minor,
     struct arena *arena);
 static void add_x_forwarded(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
+static void point_destination(const struct head *from, struct head *to);
+static void add_flags(
+    const struct forward_facts *facts, struct arena *arena, struct head *to);
 static void add_forwarded(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
 
@@ -83,6 +89,7 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 	unsigned i, passes = 0;
 
 	start_head(to, from, arena);
+	to->method = facts->method;
 	/* RFC 9112 3.2: empty rather than missing when there is no authority */
 	add(to, FIELD_HOST, SLICE("Host"), from->authority);
 	for (i = 0; i < from->field_count; i++) {
@@ -90,12 +97,14 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 
 		if (field->id == FIELD_VIA)
 			passes += count_passes(field->value, facts->site->via);
-		if (goes_up(gate, field) && (named == NULL || !named[i]))
+		if (goes_up(facts, field) && (named == NULL || !named[i]))
 			to->fields[to->field_count++] = *field;
 	}
 	if (passes >= PASSES_MAX)
 		return REASON_LOOP;
 	spend_forward(to, arena);
+	if (facts->destination)
+		point_destination(from, to);
 	add_via(to, facts->site, from->minor, arena);
 	if (facts->site->forwarded == FORWARDED_X)
 		add_x_forwarded(facts, from, arena, to);
@@ -104,6 +113,8 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 	if (gate->request_id_header.len > 0)
 		add(to, FIELD_OTHER, gate->request_id_header,
 		    facts->origin->request_id);
+	if (facts->site->flag_header.len > 0 && facts->flags != 0)
+		add_flags(facts, arena, to);
 	assert(to->field_count <= from->field_count + FORWARD_FIELDS_ADDED);
 	return REASON_NONE;
 }
@@ -367,30 +378,8 @@ named_fields(const struct head *head, struct arena *arena)
 	return named;
 }
 
-/* As servers fold names into variables: HTTP_X_FORWARDED_FOR. */
-static char
-fold(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c | 0x20);
-	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-		return c;
-	return '-';
-}
-
-static bool
-folds_alike(struct slice name, struct slice ours)
-{
-	if (name.len != ours.len)
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (fold(name.at[i]) != fold(ours.at[i]))
-			return false;
-	return true;
-}
-
-/* Names that only the gate may send, and their twins; those of framing too. Via is not among them:
- * without the client's a loop would go on for ever. */
+/* Names that only the gate may send, and their twins; those of framing too. Via
+ * is not among them: without the client's a loop would go on for ever. */
 static bool
 is_ours(const struct gate_config *gate, struct slice name)
 {
@@ -399,31 +388,43 @@ is_ours(const struct gate_config *gate, struct slice name)
 
 	if (name.len == 0)
 		return false;
-	first = fold(name.at[0]);
+	first = (char)(name.at[0] | 0x20);
 	if (first == 'x' && name.len >= family.len &&
-	    folds_alike((struct slice){name.at, family.len}, family) &&
-	    (name.len == family.len || fold(name.at[family.len]) == '-'))
+	    field_folds_alike((struct slice){name.at, family.len}, family) &&
+	    (name.len == family.len ||
+		field_folds_alike((struct slice){name.at + family.len, 1},
+		    SLICE("-"))))
 		return true;
-	if (first == 'x' && folds_alike(name, SLICE("x-real-ip")))
+	if (first == 'x' &&
+	    (field_folds_alike(name, SLICE("x-real-ip")) ||
+		field_folds_alike(name, SLICE("x-original-url")) ||
+		field_folds_alike(name, SLICE("x-rewrite-url"))))
 		return true;
-	if (first == 'f' && folds_alike(name, SLICE("forwarded")))
+	if (first == 'f' && field_folds_alike(name, SLICE("forwarded")))
 		return true;
-	return folds_alike(name, gate->request_id_header) ||
-	       (first == 'c' && folds_alike(name, SLICE("content-length"))) ||
-	       (first == 't' && folds_alike(name, SLICE("transfer-encoding")));
+	return field_folds_alike(name, gate->request_id_header) ||
+	       (first == 'c' &&
+		   field_folds_alike(name, SLICE("content-length"))) ||
+	       (first == 't' &&
+		   field_folds_alike(name, SLICE("transfer-encoding")));
 }
 
 static bool
-goes_up(const struct gate_config *gate, const struct field *field)
+goes_up(const struct forward_facts *facts, const struct field *field)
 {
 	enum field_class class = field_class_of(field->id);
 
+	if (facts->strip && override_is_header(field->name))
+		return false;
+	if (facts->site->flag_header.len > 0 &&
+	    field_folds_alike(field->name, facts->site->flag_header))
+		return false;
 	if (field->id == FIELD_VIA)
 		return true;
 	if (field->id == FIELD_HOST || field->id == FIELD_CONTENT_LENGTH)
 		return false;
 	return class != CLASS_HOP && class != CLASS_GATE &&
-	       !is_ours(gate, field->name);
+	       !is_ours(facts->gate, field->name);
 }
 
 /* Content-Length without a body says what GET would give (HEAD, 304); 1xx and
@@ -494,6 +495,31 @@ static void
 add(struct head *to, enum field_id id, struct slice name, struct slice value)
 {
 	to->fields[to->field_count++] = (struct field){name, value, id};
+}
+
+/* An absolute Destination names the host as the client sees it; the upstream
+ * may know itself by another. What was judged is the path. */
+static void
+point_destination(const struct head *from, struct head *to)
+{
+	struct head there;
+
+	if (dav_destination(from, METHOD_MOVE, &there) != DAV_DESTINATION_GOOD)
+		return;
+	for (unsigned i = 0; i < to->field_count; i++)
+		if (to->fields[i].id == FIELD_DESTINATION)
+			to->fields[i].value = there.target;
+}
+
+static void
+add_flags(
+    const struct forward_facts *facts, struct arena *arena, struct head *to)
+{
+	char *words = arena_alloc(arena, FLAG_TEXT_MAX);
+	size_t len = flag_set_print(facts->flags, words, FLAG_TEXT_MAX);
+
+	add(to, FIELD_OTHER, facts->site->flag_header,
+	    (struct slice){words, len});
 }
 
 static struct slice

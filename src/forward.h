@@ -28,20 +28,24 @@ void forward_origin(const struct gate_config *gate, const struct head *head,
     const struct addr *peer, bool secure, struct arena *arena,
     struct forward_origin *out);
 
-/* The head to send upstream: method, target and Host byte for byte; hop-by-hop
- * fields, those that Connection names, `Proxy`, Expect, framing fields and all
- * fields of ours dropped (and their twins: same name after folding every
- * non-alphanumeric byte to '-'), ours added: X-Forwarded-For/-Proto/-Host or
- * Forwarded as site->forwarded says (a trusted proxy's chain is appended to),
- * the request id, Host from the authority first. The client's Via stay, with
- * ours after them: loops are found by it. OPTIONS with Max-Forwards: N sends
- * N - 1. Returns REASON_NONE, or REASON_LOOP when our own Via pseudonym stands
- * there ten times. to->fields comes from the arena; all else that from holds is
- * borrowed. */
+/* The head to send upstream: facts->method, target and Host byte for byte;
+ * hop-by-hop fields, those that Connection names, `Proxy`, Expect, framing
+ * fields and all fields of ours dropped (and their twins: same name after
+ * folding every non-alphanumeric byte to '-'), ours added:
+ * X-Forwarded-For/-Proto/-Host or Forwarded as site->forwarded says (a trusted
+ * proxy's chain is appended to), the request id, Host from the authority first.
+ * The client's Via stay, with ours after them: loops are found by it. OPTIONS
+ * with Max-Forwards: N sends N - 1. Returns REASON_NONE, or REASON_LOOP when
+ * our own Via pseudonym stands there ten times. to->fields comes from the
+ * arena; all else that from holds is borrowed. */
 struct forward_facts {
 	const struct gate_config *gate;
 	const struct site *site;
 	const struct forward_origin *origin;
+	struct slice method; /* that is sent */
+	flag_set flags;	     /* known so far, for flag_header */
+	bool strip;	     /* override fields stay here */
+	bool destination;    /* judged by its path, and sent as such */
 	time_t now;
 };
 enum reason forward_request(const struct forward_facts *facts,

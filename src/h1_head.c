@@ -24,6 +24,8 @@ struct reader {
 	enum reason why;
 };
 
+#define NAME_MAX_KNOWN 32 /* bytes of a name that the gate looks at */
+
 enum { TCHAR = 1, VISIBLE = 2, TEXT = 4 };
 /* is_tchar() of http.h as a table: a call for each byte would cost more than
  * all the rest. The unit test holds both together. */
@@ -551,10 +553,25 @@ judge_framing(const struct head *head)
 }
 
 static bool
+is_alphanumeric(char c)
+{
+	return (c >= '0' && c <= '9') ||
+	       ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool
 may_name(struct slice member)
 {
 	enum field_id id = field_find(member);
+	char folded[NAME_MAX_KNOWN];
 
+	/* x_method_override is X-Method-Override to some (CGI) */
+	if (id == FIELD_OTHER && member.len <= sizeof(folded)) {
+		for (size_t i = 0; i < member.len; i++)
+			folded[i] =
+			    is_alphanumeric(member.at[i]) ? member.at[i] : '-';
+		id = field_find((struct slice){folded, member.len});
+	}
 	return field_class_of(id) != CLASS_KEEP &&
 	       field_class_of(id) != CLASS_GATE &&
 	       id != FIELD_TRANSFER_ENCODING;

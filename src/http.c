@@ -199,6 +199,28 @@ head_copy(struct head *to, const struct head *from, struct arena *arena)
 	to->phrase = arena_copy(arena, from->phrase);
 }
 
+/* As servers fold names into variables: HTTP_X_FORWARDED_FOR. */
+static char
+fold(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c | 0x20);
+	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+		return c;
+	return '-';
+}
+
+bool
+field_folds_alike(struct slice name, struct slice other)
+{
+	if (name.len != other.len)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (fold(name.at[i]) != fold(other.at[i]))
+			return false;
+	return true;
+}
+
 /* The year begins in March here, so that the leap day is its last. */
 struct slice
 http_date(time_t now, struct arena *arena)

@@ -37,6 +37,8 @@
 	FIELD(X_HTTP_METHOD, "x-http-method", KEEP)                            \
 	FIELD(X_METHOD_OVERRIDE, "x-method-override", KEEP)                    \
 	FIELD(X_PAYLOAD_OVERRIDE, "x-payload-http-method-override", KEEP)      \
+	FIELD(X_ORIGINAL_URL, "x-original-url", GATE)                          \
+	FIELD(X_REWRITE_URL, "x-rewrite-url", GATE)                            \
 	FIELD(FORWARDED, "forwarded", GATE)                                    \
 	FIELD(X_FORWARDED_FOR, "x-forwarded-for", GATE)                        \
 	FIELD(X_FORWARDED_PROTO, "x-forwarded-proto", GATE)                    \
@@ -74,11 +76,13 @@ struct head {
 	/* request */
 	struct slice method;
 	enum target_form form;
-	struct slice scheme;    /* of an absolute-form target, else empty */
-	struct slice authority; /* Host, or of the target; may be empty in 1.0 */
-	struct slice target;    /* to send on: origin-form, byte for byte, or "*" */
-	struct slice path;      /* part of target before '?' */
-	struct slice query;     /* after '?'; at NULL: no '?' */
+	struct slice scheme; /* of an absolute-form target, else empty */
+	struct slice
+	    authority; /* Host, or of the target; may be empty in 1.0 */
+	struct slice
+	    target;	    /* to send on: origin-form, byte for byte, or "*" */
+	struct slice path;  /* part of target before '?' */
+	struct slice query; /* after '?'; at NULL: no '?' */
 	/* response */
 	int status; /* 100 to 599; 0 in a request */
 	struct slice phrase;
@@ -97,6 +101,9 @@ struct body_plan {
 enum field_id field_find(struct slice name);
 struct slice field_name(enum field_id id); /* lower case; OTHER: empty */
 enum field_class field_class_of(enum field_id id);
+/* True when both fold to one name as servers make variables of them: case, and
+ * every byte that is not alphanumeric as '-' (HTTP_X_FORWARDED_FOR). */
+bool field_folds_alike(struct slice name, struct slice other);
 /* First field with the id, or NULL. */
 const struct field *head_field(const struct head *head, enum field_id id);
 /* First field with the name, case folded, or NULL. */
@@ -109,8 +116,8 @@ void head_copy(struct head *to, const struct head *from, struct arena *arena);
 /* IMF-fixdate (RFC 9110 5.6.7), whatever the locale; "Thu, 01 Jan 1970 ...".
  */
 struct slice http_date(time_t now, struct arena *arena);
-bool is_tchar(unsigned char c);      /* RFC 9110 5.6.2 */
-bool is_token(struct slice s);       /* one or more tchars */
+bool is_tchar(unsigned char c);	     /* RFC 9110 5.6.2 */
+bool is_token(struct slice s);	     /* one or more tchars */
 bool is_field_value(struct slice s); /* no control byte but HTAB */
 
 #endif

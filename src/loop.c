@@ -230,12 +230,20 @@ loop_timer_stop(struct loop *loop, struct timer *timer)
 	loop->armed--;
 }
 
+/* The timer that has been due for longest, of all spans, or NULL. */
 static struct timer *
-first_due(const struct timer_queue *queue, uint64_t now)
+first_due(const struct loop *loop, uint64_t now)
 {
-	struct timer *first = TAILQ_FIRST(&queue->list);
+	struct timer *first = NULL;
 
-	return first != NULL && first->due <= now ? first : NULL;
+	for (unsigned i = 0; i < loop->span_count; i++) {
+		struct timer *timer = TAILQ_FIRST(&loop->spans[i].list);
+
+		if (timer != NULL && timer->due <= now &&
+		    (first == NULL || timer->due < first->due))
+			first = timer;
+	}
+	return first;
 }
 
 /* With nothing armed the tick ends here, not in loop_timer_stop: one connection
@@ -246,17 +254,12 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	struct loop *loop = arg;
 	uint64_t now = loop_now();
 	struct timer *timer;
-	unsigned i;
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < loop->span_count; i++) {
-		struct timer_queue *queue = &loop->spans[i];
-
-		while ((timer = first_due(queue, now)) != NULL) {
-			loop_timer_stop(loop, timer);
-			timer->fn(timer);
-		}
+	while ((timer = first_due(loop, now)) != NULL) {
+		loop_timer_stop(loop, timer);
+		timer->fn(timer);
 	}
 	if (loop->armed == 0) {
 		event_del(loop->tick);

@@ -9,7 +9,7 @@
 static_assert((int)METHOD_REGISTERED < (int)METHOD_MAX, "room for own ones");
 
 enum { SHORTEST = 3, LONGEST = 17 }; /* bytes of a registered name */
-#define METHOD(id, name, safe, idempotent, allowable)                          \
+#define METHOD(id, name, safe, idempotent, allowable, tree)                    \
 	static_assert(                                                         \
 	    sizeof(name) - 1 >= SHORTEST && sizeof(name) - 1 <= LONGEST,       \
 	    "find_registered() has this length");
@@ -19,9 +19,10 @@ enum { SHORTEST = 3, LONGEST = 17 }; /* bytes of a registered name */
 static const struct row {
 	struct slice name;
 	bool safe, idempotent, allowable;
+	enum method_tree tree;
 } rows[METHOD_REGISTERED] = {
-#define METHOD(id, name, safe, idempotent, allowable)                          \
-	{{name, sizeof(name) - 1}, safe, idempotent, allowable},
+#define METHOD(id, name, safe, idempotent, allowable, tree)                    \
+	{{name, sizeof(name) - 1}, safe, idempotent, allowable, TREE_##tree},
 #include "method.def"
 #undef METHOD
 };
@@ -29,7 +30,7 @@ static const struct row {
 static const struct named_set {
 	const char *name, *members;
 } named_sets[] = {
-#define METHOD(id, name, safe, idempotent, allowable)
+#define METHOD(id, name, safe, idempotent, allowable, tree)
 #define METHOD_SET(name, members) {name, members},
 #include "method.def"
 #undef METHOD_SET
@@ -42,7 +43,7 @@ static const struct named_set {
 static inline __attribute__((always_inline)) unsigned
 find_of_length(const char *at, const size_t len)
 {
-#define METHOD(id, name, safe, idempotent, allowable)                          \
+#define METHOD(id, name, safe, idempotent, allowable, tree)                    \
 	if (len == sizeof(name) - 1 &&                                         \
 	    memcmp(at, name, sizeof(name) - 1) == 0)                           \
 		return METHOD_##id;
@@ -130,6 +131,12 @@ bool
 method_is_idempotent(unsigned method)
 {
 	return method < METHOD_REGISTERED && rows[method].idempotent;
+}
+
+enum method_tree
+method_tree_of(unsigned method)
+{
+	return method < METHOD_REGISTERED ? rows[method].tree : TREE_NO;
 }
 
 bool

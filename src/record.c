@@ -24,10 +24,10 @@
 #define FLAG_WORD_MAX 32
 #define BLOCK 16
 
-/* A line has two targets, fewer than 16 other values, the flags, and less than
+/* A line has two targets, fewer than 20 other values, the flags, and less than
  * 2 KB of names and numbers. */
 _Static_assert(
-    2 * TARGET_MAX + 16 * VALUE_MAX + FLAG_COUNT * FLAG_WORD_MAX + 2048 <
+    2 * TARGET_MAX + 20 * VALUE_MAX + FLAG_COUNT * FLAG_WORD_MAX + 2048 <
 	RECORD_LINE_MAX,
     "a line may not fit");
 
@@ -390,6 +390,21 @@ json_flags(struct line *line, flag_set flags)
 }
 
 static void
+json_judged(struct line *line, const struct access *access)
+{
+	text(line, SLICE(",\"methodgate.method_sent\":\""), access->method_sent,
+	    METHOD_TEXT_MAX);
+	text(line, SLICE(",\"methodgate.override\":\""), access->override,
+	    METHOD_TEXT_MAX);
+	if (access->would == REASON_NONE)
+		return;
+	text(line, SLICE(",\"methodgate.would_reason\":\""),
+	    slice_of(reason_word(access->would)), VALUE_MAX);
+	number(line, SLICE(",\"methodgate.would_status\":"),
+	    (unsigned)reason_status(access->would));
+}
+
+static void
 json_rule(struct line *line, const struct access *access)
 {
 	const struct location_rules *rule = access->location;
@@ -437,6 +452,7 @@ format_json(struct line *line, const struct access *access, enum log_query how)
 		    slice_of(reason_word(access->reason)), VALUE_MAX);
 	json_rule(line, access);
 	json_flags(line, access->flags);
+	json_judged(line, access);
 	json_upstream(line, access);
 	duration(
 	    line, SLICE(",\"methodgate.duration_ms\":"), access->duration_us);

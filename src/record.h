@@ -22,6 +22,9 @@ struct access {
 	struct slice method, authority, target; /* raw; may be empty */
 	unsigned minor;
 	bool known_method;	      /* registered or the site's own */
+	struct slice method_sent;     /* upstream, where it is another */
+	struct slice override;	      /* a method named elsewhere; or empty */
+	enum reason would;	      /* report mode: NONE, or why refused */
 	int status;		      /* sent; 0: none */
 	uint64_t bytes_in, bytes_out; /* request body; response on the wire */
 	enum reason reason;

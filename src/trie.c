@@ -42,6 +42,8 @@ struct trie {
 	uint32_t count, cap; /* cap: power of two, half full at most */
 	size_t segment_max;  /* bytes of the longest key */
 	bool sealed;
+	uint64_t *below; /* by number - ROOT; NULL: never measured */
+	uint64_t (*bits)(const void *value);
 	struct arena arena;
 };
 
@@ -55,6 +57,7 @@ struct search {
 	void *best;
 	size_t best_depth; /* segments */
 	bool best_exact;
+	uint64_t below; /* of the nodes that the whole path leads to */
 };
 
 static uint32_t
@@ -206,6 +209,8 @@ walk(struct search *search, const struct node *node, size_t at, size_t depth)
 	if (depth <= search->depth_max)
 		consider(search, node->prefix, depth, false);
 	if (at == search->path.len) {
+		if (trie->below != NULL)
+			search->below &= trie->below[node->number - ROOT];
 		if (search->exact_too)
 			consider(search, node->exact, depth, true);
 		return;
@@ -241,6 +246,7 @@ trie_free(struct trie *trie)
 	if (trie == NULL)
 		return;
 	free(trie->nodes);
+	free(trie->below);
 	arena_done(&trie->arena);
 	free(trie);
 }
@@ -267,6 +273,35 @@ trie_add(struct trie *trie, struct slice pattern, bool exact, void *value)
 	return NULL;
 }
 
+static uint64_t
+bits_of(const struct trie *trie, const void *value)
+{
+	return value != NULL ? trie->bits(value) : ~(uint64_t)0;
+}
+
+/* Children have higher numbers than their parents, so from the last to the
+ * first every node is complete when it is added to the one above. */
+void
+trie_measure(struct trie *trie, uint64_t (*bits)(const void *value))
+{
+	const struct node **nodes =
+	    mem_alloc((trie->count + 1) * sizeof(*nodes));
+	uint32_t i;
+
+	assert(!trie->sealed && trie->below == NULL);
+	trie->bits = bits;
+	trie->below = mem_alloc((trie->count + 1) * sizeof(*trie->below));
+	memset(trie->below, 0xff, (trie->count + 1) * sizeof(*trie->below));
+	for (i = 0; i < trie->cap; i++)
+		if (trie->nodes[i].number != 0)
+			nodes[trie->nodes[i].number - ROOT] = &trie->nodes[i];
+	for (i = trie->count; i > 0; i--)
+		trie->below[(nodes[i]->parent & ~STAR) - ROOT] &=
+		    trie->below[i] & bits_of(trie, nodes[i]->exact) &
+		    bits_of(trie, nodes[i]->prefix);
+	free(nodes);
+}
+
 void
 trie_seal(struct trie *trie)
 {
@@ -286,6 +321,22 @@ trie_find(const struct trie *trie, struct slice path)
 		return NULL;
 	walk(&search, &trie->root, 0, 0);
 	return search.best;
+}
+
+uint64_t
+trie_below(const struct trie *trie, struct slice path)
+{
+	struct search search = {.trie = trie,
+	    .path = path,
+	    .depth_max = SIZE_MAX,
+	    .below = ~(uint64_t)0};
+
+	if (path.len == 0 || path.at[0] != '/' || trie->below == NULL)
+		return search.below;
+	if (path.at[path.len - 1] == '/')
+		search.path.len--;
+	walk(&search, &trie->root, 0, 0);
+	return search.below & bits_of(trie, search.best);
 }
 
 void *

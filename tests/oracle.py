@@ -4,7 +4,8 @@
 
 Each row is explained by a process of its own, and sent as raw bytes to a
 daemon in front of an upstream that records what reaches it: exactly the
-forwarded requests, with method, target and Host byte for byte.
+forwarded requests, with method, target, Host and body byte for byte. At the
+end the access log must tell the same of each.
 """
 import argparse
 import collections
@@ -20,8 +21,12 @@ import threading
 import time
 
 TESTS = pathlib.Path(__file__).resolve().parent
-COLUMNS = ("id door host method path headers status reason allow live location"
-           " note").split()
+COLUMNS = ("id door host method path headers body status reason allow live"
+           " location flags would sent note").split()
+BOUNDARY = "methodgate"
+TYPES = {"form": "application/x-www-form-urlencoded",
+         "json": "application/json",
+         "multipart": f"multipart/form-data; boundary={BOUNDARY}"}
 TIMEOUT = 10  # seconds, for anything that should come at once
 START_TIMEOUT = 30
 START_TRIES = 5  # a free port may be taken before the daemon has it
@@ -110,6 +115,7 @@ class Gate:
         self.folder = folder
         self.upstream = upstream
         self.config = folder / "gate.ini"
+        self.log = folder / "access.log"
         self.child = None
 
     def configure(self):
@@ -127,7 +133,8 @@ class Gate:
     def fill(self, text):
         for name, value in (("PORT", self.ports["main"]),
                             ("PORT_ANY", self.ports["any"]),
-                            ("UPSTREAM", f"127.0.0.1:{self.upstream.port}")):
+                            ("UPSTREAM", f"127.0.0.1:{self.upstream.port}"),
+                            ("LOG", self.log)):
             text = text.replace(f"@{name}@", str(value))
         return text
 
@@ -212,22 +219,108 @@ def rule_section(gate, rule):
     return lines[number - 1] if 0 < number <= len(lines) else None
 
 
-def explain(gate, row):
+def named_fields(fields):
+    named = {}
+    for field in fields:
+        name, _, value = field.partition(":")
+        named[name.lower()] = value.strip()
+    return named
+
+
+def split_body(row):
+    """Its kind, and the text after the colon."""
+    kind, _, text = row.body.partition(":")
+    if kind != "-" and kind not in (*TYPES, "raw"):
+        sys.exit(f"oracle: {row.id}: no such body: {row.body}")
+    return kind, text
+
+
+def body_of(row, fields):
+    kind, text = split_body(row)
+    if kind == "-":
+        return body_of_length(named_fields(fields))
+    if kind == "raw":
+        # \r, \n, \\ and \xNN
+        text = text.encode("latin-1").decode("unicode_escape")
+    elif kind == "multipart":
+        text = "".join(
+            f"--{BOUNDARY}\r\n"
+            f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, _, value in (part.partition("=")
+                                   for part in text.split("&"))
+        ) + f"--{BOUNDARY}--\r\n"
+    return text.encode("latin-1")
+
+
+def body_of_length(named):
+    """As long as Content-Length says; none while 100 Continue is awaited."""
+    length = named.get("content-length", "0")
+    if "expect" in named or not length.isdigit():
+        return b""
+    return b"x" * int(length)
+
+
+def body_options(row, fields):
+    """For explain; None: it cannot be told of such a body."""
+    kind, text = split_body(row)
+    if kind == "-":
+        return []
+    if kind == "raw":
+        named, body = named_fields(fields), body_of(row, fields)
+        if ("content-type" not in named or "transfer-encoding" in named
+                or b"\0" in body):
+            return None
+        return ["--form", body]
+    if kind == "multipart":
+        return [arg for part in text.split("&")
+                for arg in ("--multipart", part)]
+    return ["--json-body" if kind == "json" else "--form", text]
+
+
+def listed(cell):
+    return [] if cell == "-" else sorted(cell.split(","))
+
+
+def expected_would(row):
+    """Status and reason, or two times None."""
+    if row.would == "-":
+        return None, None
+    status, _, reason = row.would.partition(" ")
+    return int(status), reason
+
+
+def sent_method(row):
+    """A member of the column without a colon or '!' is the method."""
+    for item in row.sent.split(";;"):
+        if item != "-" and ":" not in item and not item.startswith("!"):
+            return item
+    return row.method
+
+
+def explained(gate, row):
+    """The answer of explain, or why there is none."""
+    fields = fields_of(gate, row)
     command = [gate.binary, "explain", "--json", "-c", str(gate.config)]
-    for field in [f"Host: {host_of(gate, row)}"] + fields_of(gate, row):
+    for field in [f"Host: {host_of(gate, row)}"] + fields:
         command += ["-H", field]
-    run = subprocess.run(command + ["--", row.method, gate.fill(row.path)],
+    run = subprocess.run(command + body_options(row, fields)
+                         + ["--", row.method, gate.fill(row.path)],
                          stdin=subprocess.DEVNULL, capture_output=True,
                          timeout=START_TIMEOUT)
     if run.returncode != 0:
-        return [f"exit status {run.returncode}: "
-                + run.stderr.decode("utf-8", "replace").strip()]
+        raise ValueError(f"exit status {run.returncode}: "
+                         + run.stderr.decode("utf-8", "replace").strip())
+    return json.loads(run.stdout)
+
+
+def explain(gate, row):
     try:
-        told = json.loads(run.stdout)
+        told = explained(gate, row)
     except ValueError as error:
-        return [f"not JSON: {error}"]
+        return [str(error)]
     forward = row.status == "forward"
     located = row.location != "-"
+    would = told["would"] or {"status": None, "reason": None}
     return differences((
         ("method", told["method"], row.method),
         ("verdict", told["verdict"], "forward" if forward else "answer"),
@@ -238,32 +331,34 @@ def explain(gate, row):
          row.location.removeprefix("= ") if located else None),
         ("section of the rule", rule_section(gate, told["rule"]),
          f"[location {row.location}]" if located else None),
+        ("flags", sorted(told["flags"]),
+         sorted(told["flags"]) if row.flags == "*" else listed(row.flags)),
+        ("would", (would["status"], would["reason"]), expected_would(row)),
+        ("method sent", told["method_sent"],
+         sent_method(row) if forward else None),
     ))
 
 
 def request_bytes(gate, row):
     fields = fields_of(gate, row)
+    named = named_fields(fields)
+    body = body_of(row, fields)
     version = "HTTP/1.0" if row.host == "-" else "HTTP/1.1"
     lines = [f"{row.method} {gate.fill(row.path)} {version}"]
     if row.host != "-":
         lines.append(f"Host: {host_of(gate, row)}")
-    lines += [f"X-Oracle: {row.id}", "Accept: application/problem+json"]
+    lines += [f"X-Oracle: {row.id}", f"User-Agent: {row.id}",
+              "Accept: application/problem+json"]
     lines += fields
-    if not any(field.lower().startswith("connection:") for field in fields):
+    if row.body != "-":
+        kind = split_body(row)[0]
+        if "content-type" not in named and kind in TYPES:
+            lines.append(f"Content-Type: {TYPES[kind]}")
+        if "transfer-encoding" not in named:
+            lines.append(f"Content-Length: {len(body)}")
+    if "connection" not in named:
         lines.append("Connection: close")
-    return "\r\n".join(lines + ["", ""]).encode("latin-1") + body_of(fields)
-
-
-def body_of(fields):
-    """As long as Content-Length says; none while 100 Continue is awaited."""
-    named = {}
-    for field in fields:
-        name, _, value = field.partition(":")
-        named[name.lower()] = value.strip()
-    length = named.get("content-length", "0")
-    if "expect" in named or not length.isdigit():
-        return b""
-    return b"x" * int(length)
+    return "\r\n".join(lines + ["", ""]).encode("latin-1") + body
 
 
 def talk(gate, row):
@@ -295,27 +390,40 @@ def check_upstream(gate, row, forwarded):
     named = collections.defaultdict(list)
     for name, value in seen[0].fields:
         named[name].append(value)
-    wanted = [("method upstream", seen[0].method, row.method),
+    wanted = [("method upstream", seen[0].method, sent_method(row)),
               ("target upstream", seen[0].target, expected_target(gate, row)),
-              ("body upstream", seen[0].body, body_of(fields_of(gate, row)))]
+              ("body upstream", seen[0].body,
+               body_of(row, fields_of(gate, row)))]
     if row.host != "-":
         wanted.append(("Host upstream", named["host"], [host_of(gate, row)]))
-    if "Max-Forwards: 3" in row.headers:
-        wanted.append(("Max-Forwards upstream", named["max-forwards"], ["2"]))
+    for item in gate.fill(row.sent).split(";;"):
+        name, colon, value = item.lstrip("!").partition(":")
+        if colon or item.startswith("!"):
+            wanted.append((f"{name} upstream", named[name.lower()],
+                           [value.strip()] if colon else []))
     return differences(wanted)
 
 
-def live(gate, row):
-    forwarded = row.status == "forward" and row.live == "="
-    status, reason = row.status, row.reason
+def is_forwarded(row):
+    return row.status == "forward" and row.live == "="
+
+
+def outcome(row):
+    """Status and reason of the live answer."""
     if row.live != "=":
-        status, reason = row.live, "transport_unsupported"
+        return int(row.live), "transport_unsupported"
+    return (200, None) if is_forwarded(row) else (int(row.status), row.reason)
+
+
+def live(gate, row):
+    forwarded = is_forwarded(row)
+    status, reason = outcome(row)
     try:
         got, allow, media, body = talk(gate, row)
     except (OSError, http.client.HTTPException) as error:
         return [f"no answer: {error!r}"]
     wrong = differences((
-        ("status", got, 200 if forwarded else int(status)),
+        ("status", got, status),
         ("Allow", allow,
          {"-": None, "(empty)": ""}.get(row.allow, row.allow)),
     ))
@@ -360,20 +468,58 @@ class Tally:
             self.passed += 1
 
 
+def is_explained(gate, row):
+    return (row.host != "-"
+            and body_options(row, fields_of(gate, row)) is not None)
+
+
 def run_rows(gate, rows, tally):
     for row in rows:
-        if row.host != "-":
+        if is_explained(gate, row):
             tally.note(f"explain {row.id}", explain(gate, row))
         tally.note(f"live {row.id}", live(gate, row))
+
+
+def check_line(row, lines):
+    """The one access line of a row."""
+    if len(lines) != 1:
+        return [f"{len(lines)} lines: {lines}"]
+    line = lines[0]
+    flags = sorted(line.get("methodgate.flags", []))
+    status, reason = outcome(row)
+    sent = sent_method(row)
+    return differences((
+        ("status", line.get("http.response.status_code"), status),
+        ("reason", line.get("methodgate.reason"), reason),
+        ("location", line.get("methodgate.location"),
+         None if row.location == "-" else row.location.removeprefix("= ")),
+        ("flags", flags, flags if row.flags == "*" else listed(row.flags)),
+        ("would", (line.get("methodgate.would_status"),
+                   line.get("methodgate.would_reason")), expected_would(row)),
+        ("method sent", line.get("methodgate.method_sent"),
+         sent if sent != row.method else None),
+    ))
+
+
+def check_log(gate, rows, tally):
+    """Of a head that was not understood no line can tell whose it was."""
+    lines = collections.defaultdict(list)
+    for text in gate.log.read_text().splitlines():
+        line = json.loads(text)
+        lines[line.get("user_agent.original")].append(line)
+    for row in rows:
+        if not row.id.startswith("bad-"):
+            tally.note(f"log {row.id}", check_line(row, lines[row.id]))
 
 
 def check_end(gate, rows, tally):
     """Nothing came late, and the daemon ends in order."""
     status = gate.stop()
     tally.note("exit", differences((("exit status", status, 0),)))
-    wanted = sum(row.status == "forward" and row.live == "=" for row in rows)
+    wanted = sum(is_forwarded(row) for row in rows)
     tally.note("upstream", differences((
         ("number of requests upstream", len(gate.upstream.seen), wanted),)))
+    check_log(gate, rows, tally)
     if tally.failed and gate.said():
         print("the daemon said:\n" + gate.said())
 

@@ -37,6 +37,63 @@ is_literal(struct slice pattern)
 	return slice_find(pattern, '*', 0) == pattern.len;
 }
 
+/* The methods of the grants, which end no later than the site says. */
+static method_set
+check_grants(const struct site *site, const struct location_rules *rules)
+{
+	method_set granted = 0;
+	unsigned i, m;
+
+	for (i = 0; i < rules->grant_count; i++) {
+		const struct grant *grant = &rules->grants[i];
+
+		assert(grant->methods != 0 && grant->line > rules->line);
+		for (m = 0; m < METHOD_MAX; m++)
+			assert((grant->methods & method_bit(m)) == 0 ||
+			       site->rules.granted_until[m] >= grant->until);
+		granted |= grant->methods;
+	}
+	assert((granted & ~site->rules.granted) == 0);
+	return granted;
+}
+
+static void
+check_rewriting(const struct location_rules *rules)
+{
+	method_set both =
+	    method_bit(rules->rewrite_from) | method_bit(rules->rewrite_to);
+
+	assert((rules->rewrite_from == METHOD_NONE) ==
+	       (rules->rewrite_to == METHOD_NONE));
+	assert(rules->rewrite_from == METHOD_NONE ||
+	       rules->rewrite_from != rules->rewrite_to);
+	assert((both & ~rules->allow) == 0);
+	assert((both & (method_bit(METHOD_HEAD) |
+			   method_bit(METHOD_OPTIONS))) == 0);
+}
+
+/* Each location, in lower case, is one of those that its path leads to. */
+static void
+check_folded(const struct site *site, const struct location_rules *rules)
+{
+	const struct location_rules *found;
+	char lower[256];
+	size_t i;
+
+	assert(rules->pattern.len < sizeof(lower));
+	for (i = 0; i < rules->pattern.len; i++) {
+		char c = rules->pattern.at[i];
+
+		lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	}
+	found = trie_find(
+	    site->rules.folded, (struct slice){lower, rules->pattern.len});
+	for (; found != NULL; found = found->folded_next)
+		if (found == rules)
+			return;
+	assert(!rules->exact || !is_literal(rules->pattern));
+}
+
 static method_set
 check_location(const struct site *site, const struct location *location)
 {
@@ -52,6 +109,11 @@ check_location(const struct site *site, const struct location *location)
 	assert(rules->allow == policy_allow_set(rules->written,
 				   site->head_with_get, rules->options_answer));
 	assert((rules->allow & ~answered) == 0 || location->upstream != NULL);
+	assert(!rules->report || location->upstream != NULL);
+	assert(check_grants(site, rules) == 0 || location->upstream != NULL);
+	check_rewriting(rules);
+	if (site->rules.folded != NULL)
+		check_folded(site, rules);
 	for (m = 0; m < METHOD_REGISTERED; m++)
 		assert((rules->allow & method_bit(m)) == 0 ||
 		       method_is_allowable(m));
@@ -76,6 +138,8 @@ check_site(const struct site *site)
 	for (i = 0; i < site->location_count; i++)
 		supported |= check_location(site, site->locations[i]);
 	assert(supported == site->rules.supported);
+	assert((site->rules.folded == NULL) == site->path_case_exact);
+	assert((site->rules.fallback == NULL) == (site->upstream == NULL));
 	for (i = 0; i < site->listen_count; i++)
 		for (h = 0; h < site->host_count; h++) {
 			host = site->hosts[h];

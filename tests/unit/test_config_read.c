@@ -177,6 +177,30 @@ END_TEST
 #define BAD_SIZE                                                               \
 	"not a size: write a number of bytes, or one with k, m or g, such as " \
 	"64k\n"
+#define BAD_PARAM                                                              \
+	": not the name of a parameter as applications see it, such as "       \
+	"rest_route\n"
+#define BAD_GRANT                                                              \
+	": write methods, 'until', a date, and a note or none, such as "       \
+	"'DELETE until 2030-01-31 OPS-123'\n"
+#define BAD_REWRITE                                                            \
+	": write a method, '->' and another, such as PATCH -> POST\n"
+#define NEVER(name)                                                            \
+	"t.ini:8: rewrite_method: " name                                       \
+	" is never rewritten, nor anything into it\n"
+#define NOT_HERE(name)                                                         \
+	"t.ini:8: rewrite_method: this location does not allow " name          \
+	"; both methods must stand in 'allow'\n"
+#define FLAG_HEADER(name)                                                      \
+	"[site]\nlisten = *:80\nflag_header = " name                           \
+	"\n[location /]\nallow = none\n"
+#define IS_TAKEN(name)                                                         \
+	"t.ini:3: flag_header = " name                                         \
+	": this field has a meaning of its own; write another, such as "       \
+	"X-Method-Flags\n"
+#define IS_REQUEST_ID(line, name)                                              \
+	"t.ini:" line ": flag_header = " name                                  \
+	": that is the name of the request_id_header of [gate]\n"
 #define GOES_ROUND                                                             \
 	" is a listener of the gate itself (t.ini:2): requests would go "      \
 	"round\n"
@@ -242,23 +266,41 @@ static const struct refusal bad_keys[] = {
 	"t.ini:3: unknown key allow in [gate]: it is a key of [location]\n"
 	"t.ini:4: unknown key zzzzzz in [gate]\n"},
     /* Keys that come with later work. */
-    {SITE ROOT "mode = report\noverride = deny\ngrant = x\nredirects = flag\n"
-	       "body_on_get = deny\nform_hold = 1k\nrewrite_method = x\n",
-	"t.ini:8: unknown key mode in [location]\n"
-	"t.ini:9: unknown key override in [location]\n"
-	"t.ini:10: unknown key grant in [location]\n"
-	"t.ini:11: unknown key redirects in [location]\n"
-	"t.ini:12: unknown key body_on_get in [location]\n"
-	"t.ini:13: unknown key form_hold in [location]\n"
-	"t.ini:14: unknown key rewrite_method in [location]\n"},
-    {"[site]\nmode = report\npath_case = exact\npath_params = x\n"
-     "flag_header = X\nlisten = *:80\n" ROOT "options = answer\n",
-	"t.ini:2: unknown key mode in [site]\n"
-	"t.ini:3: unknown key path_case in [site]\n"
-	"t.ini:4: unknown key path_params in [site]\n"
-	"t.ini:5: unknown key flag_header in [site]\n"
-	"t.ini:7: no upstream for this location: add 'upstream = NAME' here "
+    {SITE ROOT "trailers = pass\nupgrade = websocket\nplans = gold\n",
+	"t.ini:8: unknown key trailers in [location]\n"
+	"t.ini:9: unknown key upgrade in [location]\n"
+	"t.ini:10: unknown key plans in [location]\n"},
+    {"[site]\nlisten = *:80\ncertificate = x\n" ROOT "options = answer\n",
+	"t.ini:3: unknown key certificate in [site]\n"
+	"t.ini:4: no upstream for this location: add 'upstream = NAME' here "
 	"or to [site]\n"},
+    {SITE "mode = report\ngrant = none\n" ROOT "path_case = exact\n",
+	"t.ini:6: unknown key mode in [upstream]: it is a key of [site]\n"
+	"t.ini:7: unknown key grant in [upstream]: it is a key of "
+	"[location]\n"
+	"t.ini:10: unknown key path_case in [location]: it is a key of "
+	"[site]\n"},
+    {SITE ROOT "mode = reports\noverride = allow\nform_hold = 17m\n"
+	       "redirects = keep\nbody_on_get = refuse\n",
+	"t.ini:8: mode = reports: did you mean report?\n"
+	"t.ini:9: override = allow: write one of: enforce deny strip flag\n"
+	"t.ini:10: form_hold = 17m: out of range: 0 to 16m\n"
+	"t.ini:11: redirects = keep: write one of: flag preserve pass\n"
+	"t.ini:12: body_on_get = refuse: write one of: flag deny\n"},
+    {"[site]\nlisten = *:80\nmode = off\npath_case = fold\nmode = report\n"
+     "[location /]\nallow = none\n",
+	"t.ini:3: mode = off: write one of: enforce report\n"
+	"t.ini:4: path_case = fold: write one of: both exact\n"
+	"t.ini:5: mode stands twice in this section, first on line 3\n"},
+    {"[site]\nlisten = *:80\npath_params = a, b=c a\npath_params = b%20 +\n"
+     "path_params = p1 p2 p3 p4 p5 p6 p7 p8 p9 p10 p11 p12 p13 p14 p15 p16\n"
+     "[location /]\nallow = none\n",
+	"t.ini:3: path_params: b=c" BAD_PARAM
+	"t.ini:3: path_params: a: it stands here twice\n"
+	"t.ini:4: path_params: b%20" BAD_PARAM
+	"t.ini:4: path_params: +" BAD_PARAM
+	"t.ini:5: path_params: p16: too many parameters: a site has room for "
+	"16\n"},
     {SITE "idle_timeout = 4s\n" ROOT,
 	"t.ini:6: unknown key idle_timeout in [upstream]: it is a key of "
 	"[gate]\n"},
@@ -390,6 +432,94 @@ static const struct refusal bad_values[] = {
 	"t.ini:16: a" BAD_PATTERN},
 };
 
+static const struct refusal bad_field_names[] = {
+    {FLAG_HEADER("X Flags"),
+	"t.ini:3: flag_header = X Flags: not the name of a field of at most "
+	"64 bytes, such as X-Method-Flags\n"},
+    {FLAG_HEADER("Content_Length"), IS_TAKEN("Content_Length")},
+    {FLAG_HEADER("via"), IS_TAKEN("via")},
+    {FLAG_HEADER("X-HTTP_Method-Override"), IS_TAKEN("X-HTTP_Method-Override")},
+    {FLAG_HEADER("X_Forwarded_Prefix"), IS_TAKEN("X_Forwarded_Prefix")},
+    {FLAG_HEADER("X-Rewrite-URL"), IS_TAKEN("X-Rewrite-URL")},
+    {FLAG_HEADER("x_request-ID"), IS_REQUEST_ID("3", "x_request-ID")},
+    {"[gate]\nrequest_id_header = X-Flags\n" FLAG_HEADER("X_Flags"),
+	IS_REQUEST_ID("5", "X_Flags")},
+    {"[gate]\nrequest_id_header = X.Method.Override\n" SITE ROOT,
+	"t.ini:2: request_id_header = X.Method.Override: this field has a "
+	"meaning of its own; write another, such as X-Request-Id\n"},
+};
+
+static const struct refusal bad_grants[] = {
+    {SITE ROOT "grant = DELETE\ngrant = until 2030-01-31\n"
+	       "grant = DELETE until\ngrant = DELETE till 2030-01-31\n",
+	"t.ini:8: grant = DELETE" BAD_GRANT
+	"t.ini:9: grant = until 2030-01-31" BAD_GRANT
+	"t.ini:10: grant = DELETE until" BAD_GRANT
+	"t.ini:11: grant = DELETE till 2030-01-31" BAD_GRANT},
+    {SITE ROOT "grant = TRACE until 2030-01-31\n",
+	"t.ini:8: grant: TRACE can't be allowed: it reflects a request, "
+	"cookies and credentials included\n"},
+    {SITE ROOT "grant = @rets until 2030-01-31\n",
+	"t.ini:8: grant: no set @rets: did you mean @rest? The sets are " SETS},
+    {SITE ROOT "grant = DELETE, PURGE until 2030-01-31\n",
+	"t.ini:8: unknown method PURGE: one that is not registered is named "
+	"by 'methods' in [site]\n"},
+    {SITE ROOT "grant = PUT until 2030-01-31 caf\xc3\xa9\n",
+	"t.ini:8: grant: the note caf?? is not visible ASCII\n"},
+    /* It ends, and `allow` still says what holds then. */
+    {SITE "[location /]\ngrant = GET until 2030-01-31\n", "t.ini:6: " NO_ALLOW},
+    {"[site]\nlisten = *:80\n[location /]\nallow = none\n"
+     "grant = GET until 2030-01-31\n",
+	"t.ini:3: no upstream for this location: add 'upstream = NAME' here "
+	"or to [site]\n"},
+};
+
+static const char *const no_days[] = {"2030-02-29", "2100-02-29", "2030-13-01",
+    "2030-00-10", "2030-04-31", "2030-04-00", "2030-4-3", "31.01.2030",
+    "2030-01-3x", "2030-01-311", "+203-01-31", "2030/01/31"};
+
+#define WRITES "[location /]\nallow = @rest\nrewrite_method = "
+
+static const struct refusal bad_rewriting[] = {
+    {SITE WRITES "PATCH\n", "t.ini:8: rewrite_method = PATCH" BAD_REWRITE},
+    {SITE WRITES "PATCH ->\n",
+	"t.ini:8: rewrite_method = PATCH ->" BAD_REWRITE},
+    {SITE WRITES "PATCH to POST\n",
+	"t.ini:8: rewrite_method = PATCH to POST" BAD_REWRITE},
+    {SITE WRITES "PATCH->POST\n",
+	"t.ini:8: rewrite_method = PATCH->POST" BAD_REWRITE},
+    {SITE WRITES "PATCH -> POST PUT\n",
+	"t.ini:8: rewrite_method = PATCH -> POST PUT" BAD_REWRITE},
+    {SITE WRITES "PATCH -> POST\nrewrite_method = PUT -> POST\n",
+	"t.ini:9: rewrite_method stands twice in this section, first on line "
+	"8\n"},
+    {SITE WRITES "patch -> PURGE\n",
+	"t.ini:8: unknown method patch: methods are compared byte for byte; "
+	"did you mean PATCH?\n"
+	"t.ini:8: unknown method PURGE: one that is not registered is named "
+	"by 'methods' in [site]\n"},
+    {SITE WRITES "PATCH -> PATCH\n",
+	"t.ini:8: rewrite_method: PATCH stays PATCH: write two methods, or "
+	"leave it out\n"},
+    {SITE WRITES "HEAD -> OPTIONS\n", NEVER("HEAD") NEVER("OPTIONS")},
+    {SITE WRITES "TRACE -> CONNECT\n", NEVER("TRACE") NEVER("CONNECT")},
+    {SITE WRITES "SEARCH -> LINK\n", NOT_HERE("SEARCH") NOT_HERE("LINK")},
+    /* The grant would end, and the rewriting go on. */
+    {SITE WRITES "PATCH -> LINK\ngrant = LINK until 2030-01-31\n",
+	NOT_HERE("LINK")},
+};
+
+static const struct refusal bad_reporting[] = {
+    /* There it would have been answered; now it must go somewhere. */
+    {"[site]\nlisten = *:80\nmode = report\n[location /]\nallow = none\n"
+     "[location /x]\nallow = none\nmode = enforce\n[location /y]\n"
+     "allow = none\noptions = answer\n",
+	"t.ini:4: no upstream for this location: add 'upstream = NAME' here "
+	"or to [site]\n"
+	"t.ini:9: no upstream for this location: add 'upstream = NAME' here "
+	"or to [site]\n"},
+};
+
 static const struct refusal bad_methods[] = {
     {SITE "[location /]\nallow = CONNECT TRACE PRI GET\n",
 	"t.ini:7: allow: CONNECT can't be allowed: it opens a tunnel whose "
@@ -492,6 +622,48 @@ START_TEST(bad_names_and_addresses_are_refused_by_line)
 }
 END_TEST
 
+START_TEST(names_of_fields_that_mean_something_are_refused)
+{
+	expect_refusals(bad_field_names, COUNT(bad_field_names));
+}
+END_TEST
+
+START_TEST(bad_grants_are_refused_by_line)
+{
+	expect_refusals(bad_grants, COUNT(bad_grants));
+}
+END_TEST
+
+START_TEST(a_grant_ends_on_a_day_that_there_is)
+{
+	char text[512], message[128];
+	struct refusal row = {text, message};
+	size_t i;
+
+	for (i = 0; i < COUNT(no_days); i++) {
+		snprintf(text, sizeof(text), "%sgrant = PUT until %s\n",
+		    SITE ROOT, no_days[i]);
+		snprintf(message, sizeof(message),
+		    "t.ini:8: grant: there is no day %s: write it as "
+		    "2030-01-31\n",
+		    no_days[i]);
+		expect_refusals(&row, 1);
+	}
+}
+END_TEST
+
+START_TEST(bad_rewriting_is_refused_by_line)
+{
+	expect_refusals(bad_rewriting, COUNT(bad_rewriting));
+}
+END_TEST
+
+START_TEST(report_mode_needs_an_upstream)
+{
+	expect_refusals(bad_reporting, COUNT(bad_reporting));
+}
+END_TEST
+
 START_TEST(bad_methods_are_refused_by_line)
 {
 	expect_refusals(bad_methods, COUNT(bad_methods));
@@ -558,21 +730,185 @@ static const struct refusal warnings[] = {
 	"already\n"},
 };
 
-START_TEST(what_is_legal_but_suspicious_is_warned_of)
+#define EXACT_CASE                                                             \
+	"[site]\nlisten = *:80\nupstream = a\npath_case = exact\n"             \
+	"[upstream a]\nserver = a:80\n"
+#define FORMS "[location /]\nallow = @form\n"
+
+static const struct refusal pattern_warnings[] = {
+    /* What PHP and CGI read as another path, where more is allowed. */
+    {SITE FORMS "[location = /a.php]\nallow = GET\n",
+	"t.ini:8: warning: location = /a.php does not take POST, but / "
+	"(t.ini:6) does for /a.php/x, which PHP and CGI run as the same: "
+	"without the '=' this location would hold there too\n"},
+    {SITE FORMS "[location = /a.php]\nallow = POST\n", ""},
+    {SITE FORMS "[location /a.php]\nallow = GET\n", ""},
+    {SITE FORMS "[location = /a]\nallow = GET\n[location = /.b]\n"
+		"allow = GET\n[location = /a.b/]\nallow = GET\n",
+	""},
+    {SITE FORMS "[location = /a.php]\nallow = GET\n[location /a.php]\n"
+		"allow = @read @query\n",
+	""},
+    /* Letter case: the default holds a path to both. */
+    {SITE FORMS "[location /Admin]\nallow = GET\n", ""},
+    {EXACT_CASE FORMS "[location /Admin]\nallow = GET\n",
+	"t.ini:9: warning: location /Admin does not take POST, but / "
+	"(t.ini:7) does for /ADMIN, which many applications take for the "
+	"same: path_case = both holds it to this location too\n"},
+    {EXACT_CASE FORMS "[location = /A/*]\nallow = none\n",
+	"t.ini:9: warning: location /A/* does not take POST, but / "
+	"(t.ini:7) does for /a/*, which many applications take for the "
+	"same: path_case = both holds it to this location too\n"},
+    {EXACT_CASE FORMS "[location /1/2]\nallow = GET\n", ""},
+    {EXACT_CASE ROOT "[location /admin]\nallow = none\n", ""},
+    /* Two that only case sets apart. */
+    {SITE ROOT "[location /a]\nallow = GET POST\n[location /A]\n"
+	       "allow = GET PUT\n",
+	"t.ini:8: warning: location /a allows POST in vain: /A (t.ini:10), "
+	"which only letter case sets apart, does not, and both hold\n"
+	"t.ini:10: warning: location /A allows PUT in vain: /a (t.ini:8), "
+	"which only letter case sets apart, does not, and both hold\n"},
+    {EXACT_CASE ROOT "[location /a]\nallow = GET\n[location /A]\n"
+		     "allow = GET\n",
+	""},
+    /* Paths that are always refused. */
+    {SITE ROOT "[location /a%20b]\nallow = GET\n",
+	"t.ini:8: warning: location /a%20b is never reached: servers read "
+	"that path as /a b too, which is elsewhere, so it is answered 400\n"},
+    {SITE ROOT "[location /a//b]\nallow = GET\n[location /c/../d]\n"
+	       "allow = GET\n[location = /e;f]\nallow = GET\n",
+	"t.ini:8: warning: location /a//b is never reached: servers read "
+	"that path as /a/b too, which is elsewhere, so it is answered 400\n"
+	"t.ini:10: warning: location /c/../d is never reached: servers read "
+	"that path as /d too, which is elsewhere, so it is answered 400\n"
+	"t.ini:12: warning: location /e;f is never reached: servers read "
+	"that path as /e too, which is elsewhere, so it is answered 400\n"},
+    {SITE ROOT "[location /%00]\nallow = GET\n",
+	"t.ini:8: warning: location /%00 is never reached: such a path is "
+	"answered 400\n"},
+    {SITE ROOT "[location /v1.2/a.b]\nallow = GET\n[location /.well-known]\n"
+	       "allow = GET\n",
+	""},
+    {"[gate]\nping = /ok\n" SITE ROOT "[location = /ok]\nallow = GET\n"
+     "[location /ok]\nallow = GET\n",
+	"t.ini:10: warning: location /ok: 'ping' of [gate] answers GET and "
+	"HEAD there before it\n"},
+    {"[gate]\nping = /ok\n" SITE FORMS "[location = /ok]\nallow = POST\n", ""},
+};
+
+static const struct refusal overlap_warnings[] = {
+    {SITE ROOT "[location /internal]\nallow = none\n[location /*/export]\n"
+	       "allow = POST\n",
+	"t.ini:10: warning: location /*/export decides for /internal/export "
+	"too, and allows POST, which /internal (t.ini:8) does not\n"},
+    /* One that says more of the path decides. */
+    {SITE ROOT "[location /internal]\nallow = none\n[location /*/export]\n"
+	       "allow = POST\n[location /internal/export]\nallow = none\n",
+	""},
+    {SITE ROOT "[location /internal]\nallow = none\n[location /*/export]\n"
+	       "allow = none\n[location /internal/*]\nallow = none\n",
+	""},
+    /* Leftmost literal; exact before prefix; deeper first. */
+    {SITE ROOT "[location /a/*]\nallow = POST\n[location /*/b]\n"
+	       "allow = GET\n",
+	"t.ini:8: warning: location /a/* decides for /a/b too, and allows "
+	"POST, which /*/b (t.ini:10) does not\n"},
+    {SITE ROOT "[location /a/*]\nallow = GET\n[location /*/b]\n"
+	       "allow = @form\n",
+	""},
+    {SITE ROOT "[location /a/b]\nallow = GET\n[location = /*/b]\n"
+	       "allow = @form\n",
+	"t.ini:10: warning: location /*/b decides for /a/b too, and allows "
+	"POST, which /a/b (t.ini:8) does not\n"},
+    {SITE ROOT "[location = /a/b]\nallow = GET\n[location /*/b]\n"
+	       "allow = @form\n[location /*/b/c]\nallow = @form\n",
+	""},
+    {SITE ROOT "[location /users/me]\nallow = GET\n"
+	       "[location /users/*/orders/*]\nallow = @form\n",
+	"t.ini:10: warning: location /users/*/orders/* decides for "
+	"/users/me/orders/* too, and allows POST, which /users/me (t.ini:8) "
+	"does not\n"},
+    /* What is around the pattern; no path in common; an empty segment. */
+    {SITE ROOT "[location /users/*]\nallow = GET\n[location /users]\n"
+	       "allow = GET\n[location /users/*/orders]\nallow = GET\n"
+	       "[location = /*/x]\nallow = POST\n[location /y/z]\n"
+	       "allow = GET\n[location = //x]\nallow = none\n",
+	"t.ini:14: warning: location /*/x decides for /users/x too, and "
+	"allows POST, which /users/* (t.ini:8) does not\n"
+	"t.ini:18: warning: location //x is never reached: servers read that "
+	"path as /x too, which is elsewhere, so it is answered 400\n"},
+    /* The first one is enough. */
+    {SITE ROOT "[location /a]\nallow = none\n[location /b]\nallow = none\n"
+	       "[location /*/c]\nallow = @form\n",
+	"t.ini:12: warning: location /*/c decides for /a/c too, and allows "
+	"GET, HEAD, POST, which /a (t.ini:8) does not\n"},
+};
+
+static const struct refusal method_warnings[] = {
+    {SITE "[location /]\nallow = @webdav BIND\n",
+	"t.ini:6: warning: location / allows BIND: what lies here can be made "
+	"reachable under other paths, where other locations decide (RFC "
+	"5842)\n"},
+    {SITE ROOT "grant = REBIND UNBIND until 2030-01-31\n",
+	"t.ini:6: warning: location / allows REBIND: what lies here can be "
+	"made reachable under other paths, where other locations decide (RFC "
+	"5842)\n"},
+    {SITE "[location /]\nallow = @rest\nrewrite_method = PATCH -> POST\n",
+	"t.ini:8: warning: methods are rewritten here: PATCH goes upstream "
+	"as POST, and each such request is flagged method_rewritten\n"},
+    {SITE ROOT "grant = @form until 2030-01-31\n",
+	"t.ini:8: warning: grant of GET, HEAD changes nothing: 'allow' has "
+	"that already, without an end\n"},
+    {"[site]\nlisten = *:80\nmode = report\n[location /x]\nallow = GET\n"
+     "upstream = a\n[location = /]\nallow = GET\nupstream = a\n"
+     "[upstream a]\nserver = a:80\n",
+	"t.ini:1: warning: mode = report: paths without a location are "
+	"answered 404 even so, as this [site] names no upstream\n"},
+    {"[site]\nlisten = *:80\nmode = report\n[location /]\nallow = GET\n"
+     "upstream = a\n[upstream a]\nserver = a:80\n",
+	""},
+    {SITE ROOT "mode = report\noverride = flag\nbody_on_get = deny\n", ""},
+};
+
+static void
+expect_warnings(const struct refusal *rows, size_t count)
 {
 	struct config_report report;
 	struct config *config;
 	char seen[4096];
 	size_t i;
 
-	for (i = 0; i < COUNT(warnings); i++) {
-		config = read_guarded(warnings[i].text, &report);
+	for (i = 0; i < count; i++) {
+		config = read_guarded(rows[i].text, &report);
 		join(&report, seen, sizeof(seen));
-		ck_assert_str_eq(seen, warnings[i].messages);
+		ck_assert_str_eq(seen, rows[i].messages);
 		ck_assert_ptr_nonnull(config);
 		config_report_done(&report);
 		config_unref(config);
 	}
+}
+
+START_TEST(what_is_legal_but_suspicious_is_warned_of)
+{
+	expect_warnings(warnings, COUNT(warnings));
+}
+END_TEST
+
+START_TEST(patterns_that_others_read_differently_are_warned_of)
+{
+	expect_warnings(pattern_warnings, COUNT(pattern_warnings));
+}
+END_TEST
+
+START_TEST(patterns_that_reach_into_another_location_are_warned_of)
+{
+	expect_warnings(overlap_warnings, COUNT(overlap_warnings));
+}
+END_TEST
+
+START_TEST(rewriting_bindings_and_idle_grants_are_warned_of)
+{
+	expect_warnings(method_warnings, COUNT(method_warnings));
 }
 END_TEST
 
@@ -622,6 +958,233 @@ START_TEST(defaults_are_those_of_the_manual)
 }
 END_TEST
 
+static void
+expect_defaults(const struct location *location)
+{
+	ck_assert_uint_eq(location->form_hold, 65536);
+	ck_assert_int_eq(location->redirects, REDIRECTS_FLAG);
+	ck_assert_uint_eq(location->rewrite_line, 0);
+	ck_assert_uint_eq(location->rules.rewrite_from, METHOD_NONE);
+	ck_assert_uint_eq(location->rules.rewrite_to, METHOD_NONE);
+	ck_assert_uint_eq(location->rules.grant_count, 0);
+	ck_assert(!location->rules.deny_body_on_get);
+}
+
+START_TEST(by_default_overrides_are_enforced_and_nothing_is_rewritten)
+{
+	struct config *config = good(SITE ROOT);
+	const struct site *site = config->sites[0];
+	const struct location *location = site->locations[0];
+
+	expect_defaults(location);
+	ck_assert(!location->rules.report);
+	ck_assert_int_eq(location->rules.override, OVERRIDE_MODE_ENFORCE);
+	ck_assert(!site->rules.report);
+	ck_assert(!site->path_case_exact);
+	ck_assert_uint_eq(site->rules.path_param_count, 0);
+	ck_assert_uint_eq(site->flag_header.len, 0);
+	ck_assert_uint_eq(site->rules.granted, 0);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(report_mode_has_somewhere_to_go_without_a_location)
+{
+	struct config *config = good(SITE "[location /x]\nallow = GET\n");
+	const struct site *site = config->sites[0];
+	const struct location *fallback = location_of(site->rules.fallback);
+
+	ck_assert_ptr_nonnull(fallback);
+	expect_defaults(fallback);
+	ck_assert_ptr_eq(fallback->site, site);
+	ck_assert_ptr_eq(fallback->upstream, config->upstreams[0]);
+	ck_assert_uint_eq(fallback->rules.pattern.len, 0);
+	ck_assert_uint_eq(fallback->rules.allow, 0);
+	ck_assert(fallback->rules.report);
+	ck_assert_int_eq(fallback->rules.override, OVERRIDE_MODE_FLAG);
+	ck_assert_str_eq(fallback->rules.file, "t.ini");
+	ck_assert_uint_eq(fallback->rules.line, 1);
+	config_unref(config);
+	config = good("[site]\nlisten = *:80\n[location /]\nallow = GET\n"
+		      "upstream = a\n[upstream a]\nserver = a:80\n");
+	ck_assert_ptr_null(config->sites[0]->rules.fallback);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(the_mode_of_a_location_is_its_own_or_the_site_s)
+{
+	static const char *const texts[] = {SITE ROOT
+	    "mode = report\n[location /x]\nallow = GET\n",
+	    "[location /]\nallow = GET\n[location /x]\nallow = GET\n"
+	    "mode = enforce\n[upstream a]\nserver = a:80\n[site]\n"
+	    "listen = *:80\nupstream = a\nmode = report\n"};
+	size_t i;
+
+	for (i = 0; i < COUNT(texts); i++) {
+		struct config *config = good(texts[i]);
+		const struct site *site = config->sites[0];
+
+		ck_assert_uint_eq(site->rules.report, i);
+		ck_assert(site->locations[0]->rules.report);
+		ck_assert(!site->locations[1]->rules.report);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(rewriting_takes_the_site_s_own_methods)
+{
+	struct config *config =
+	    good("[location /]\nallow = GET PURGE\n"
+		 "rewrite_method = PURGE -> BAN\nallow = BAN\n[location /x]\n"
+		 "allow = GET\nrewrite_method = none\n[upstream a]\n"
+		 "server = a:80\n[site]\nlisten = *:80\nupstream = a\n"
+		 "methods = PURGE BAN\n");
+	struct location **locations = config->sites[0]->locations;
+
+	ck_assert_uint_eq(locations[0]->rules.rewrite_from, METHOD_REGISTERED);
+	ck_assert_uint_eq(
+	    locations[0]->rules.rewrite_to, METHOD_REGISTERED + 1);
+	ck_assert_uint_eq(locations[0]->rewrite_line, 3);
+	expect_defaults(locations[1]);
+	config_unref(config);
+}
+END_TEST
+
+static const struct {
+	const char *date;
+	time_t end;
+} ends[] = {
+    {"1969-12-31", 0},
+    {"1970-01-01", 86400},
+    {"1999-12-31", 946684800},
+    {"2000-02-28", 951782400},
+    {"2000-02-29", 951868800},
+    {"2000-12-31", 978307200},
+    {"2027-01-31", 1801440000},
+    {"2028-02-29", 1835481600},
+    {"2030-12-31", 1924992000},
+    {"2100-02-28", 4107542400},
+    {"2400-02-29", 13574649600},
+    {"9999-12-31", 253402300800},
+    {"0000-01-01", -62167132800},
+};
+
+START_TEST(a_grant_ends_with_its_day_in_utc)
+{
+	char text[512];
+	size_t i;
+
+	for (i = 0; i < COUNT(ends); i++) {
+		struct config *config;
+		const struct grant *grant;
+
+		snprintf(text, sizeof(text), "%sgrant = PUT until %s\n",
+		    SITE ROOT, ends[i].date);
+		config = good(text);
+		grant = config->sites[0]->locations[0]->rules.grants;
+		ck_assert_int_eq(grant->until, ends[i].end);
+		ck_assert_int_eq(
+		    config->sites[0]->rules.granted_until[METHOD_PUT],
+		    ends[i].end);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(grants_add_up_and_bring_head_with_get)
+{
+	struct config *config =
+	    good("[location /]\nallow = none\ngrant = none\n"
+		 "grant = PUT, DELETE until 2030-02-01,  by Ann;  OPS-1 ; cut\n"
+		 "[location /x]\nallow = POST\ngrant = PUT until 2030-01-01\n"
+		 "grant = @read PURGE until 2030-01-02 -\n"
+		 "[site]\nlisten = *:80\nupstream = a\nmethods = PURGE\n"
+		 "[upstream a]\nserver = a:80\n");
+	const struct site_rules *site = &config->sites[0]->rules;
+	const struct location_rules *root =
+					&config->sites[0]->locations[0]->rules,
+				    *x = &config->sites[0]->locations[1]->rules;
+	method_set first = method_bit(METHOD_PUT) | method_bit(METHOD_DELETE),
+		   last = method_bit(METHOD_GET) | method_bit(METHOD_HEAD) |
+			  method_bit(METHOD_REGISTERED);
+	time_t february = 1896220800, day = 86400;
+
+	ck_assert_uint_eq(root->allow, 0);
+	ck_assert_uint_eq(root->grant_count, 1);
+	ck_assert_uint_eq(root->grants[0].methods, first);
+	ck_assert_uint_eq(root->grants[0].line, 4);
+	ck_assert(slice_eq(root->grants[0].note, SLICE("by Ann;  OPS-1")));
+	ck_assert_uint_eq(x->grant_count, 2);
+	ck_assert_uint_eq(x->grants[1].methods, last);
+	ck_assert_uint_eq(x->grants[0].note.len, 0);
+	ck_assert(slice_eq(x->grants[1].note, SLICE("-")));
+	ck_assert_uint_eq(site->granted, first | last);
+	ck_assert_uint_eq(site->supported, method_bit(METHOD_POST));
+	ck_assert_int_eq(site->granted_until[METHOD_PUT], february);
+	ck_assert_int_eq(site->granted_until[METHOD_HEAD], february - 30 * day);
+	ck_assert_uint_eq(policy_allowed(root, february - 1), first);
+	ck_assert_uint_eq(policy_allowed(root, february), 0);
+	ck_assert_uint_eq(
+	    policy_supported(site, february), method_bit(METHOD_POST));
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(patterns_that_differ_by_case_hold_together)
+{
+	struct config *config =
+	    good(SITE ROOT "[location /Docs/A]\nallow = GET PUT\n"
+			   "[location /docs/a]\nallow = GET DELETE\n"
+			   "[location /DOCS/A]\nallow = GET PUT\n"
+			   "[location = /docs/A]\nallow = POST\n");
+	const struct site *site = config->sites[0];
+	const struct location_rules *found;
+	unsigned seen = 0;
+
+	ck_assert(site->rules.has_upper);
+	ck_assert(!site->rules.has_slash);
+	found = trie_find(site->rules.folded, SLICE("/docs/a/x"));
+	for (; found != NULL; found = found->folded_next)
+		seen += found->line;
+	ck_assert_uint_eq(seen, 8 + 10 + 12);
+	found = trie_find(site->rules.folded, SLICE("/docs/a"));
+	ck_assert_ptr_eq(found, &site->locations[4]->rules);
+	ck_assert_ptr_null(found->folded_next);
+	/* What all three have in common, and that one. */
+	ck_assert_uint_eq(
+	    trie_below(site->rules.folded, SLICE("/docs/a/x")) & 0xff,
+	    method_bit(METHOD_GET) | method_bit(METHOD_HEAD));
+	ck_assert_uint_eq(
+	    trie_below(site->rules.locations, SLICE("/Docs")) & 0xff,
+	    method_bit(METHOD_GET) | method_bit(METHOD_HEAD));
+	ck_assert_uint_eq(
+	    trie_below(site->rules.folded, SLICE("/docs")) & 0xff, 0);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(one_trie_is_enough_without_upper_case)
+{
+	struct config *config = good(SITE ROOT "[location /b/]\nallow = GET\n");
+	const struct site_rules *rules = &config->sites[0]->rules;
+
+	ck_assert(!rules->has_upper);
+	ck_assert(rules->has_slash);
+	ck_assert_ptr_eq(rules->folded, rules->locations);
+	config_unref(config);
+	config = good("[site]\nlisten = *:80\npath_case = exact\n"
+		      "[location /A]\nallow = none\n[location = /]\n"
+		      "allow = none\n");
+	rules = &config->sites[0]->rules;
+	ck_assert_ptr_null(rules->folded);
+	ck_assert(rules->has_upper);
+	ck_assert(!rules->has_slash);
+	config_unref(config);
+}
+END_TEST
+
 /* No value is a default, so that a key that goes nowhere is seen. */
 static const char every_key[] = "[gate]\n"
 				"sites = none/*.ini\n"
@@ -657,6 +1220,11 @@ static const char every_key[] = "[gate]\n"
 				"via = gate\n"
 				"error_cache = max-age=300\n"
 				"error_format = text\n"
+				"mode = report\n"
+				"path_case = exact\n"
+				"path_params = rest_route, q[0]\n"
+				"path_params = page\n"
+				"flag_header = X-Flags\n"
 				"[upstream app]\n"
 				"server = 127.0.0.1:3000, app.example:3000\n"
 				"server = [::1]:3000\n"
@@ -673,7 +1241,14 @@ static const char every_key[] = "[gate]\n"
 				"allow = GET PURGE\n"
 				"options = answer\n"
 				"upstream = other\n"
-				"body_limit = 5g\n";
+				"body_limit = 5g\n"
+				"grant = DELETE until 2027-01-31 OPS-123\n"
+				"mode = enforce\n"
+				"override = strip\n"
+				"form_hold = 16m\n"
+				"rewrite_method = PURGE -> GET\n"
+				"redirects = preserve\n"
+				"body_on_get = deny\n";
 
 START_TEST(every_key_of_the_gate_lands_in_its_place)
 {
@@ -736,6 +1311,12 @@ START_TEST(every_key_of_a_site_lands_in_its_place)
 	ck_assert_int_eq(site->error_cache, ERROR_CACHE_MAX_AGE);
 	ck_assert_uint_eq(site->error_max_age, 300);
 	ck_assert_int_eq(site->error_format, ERROR_FORMAT_TEXT);
+	ck_assert(site->rules.report);
+	ck_assert(site->path_case_exact);
+	ck_assert_uint_eq(site->rules.path_param_count, 3);
+	ck_assert(slice_eq(site->rules.path_params[1], SLICE("q[0]")));
+	ck_assert(slice_eq(site->rules.path_params[2], SLICE("page")));
+	ck_assert(slice_eq(site->flag_header, SLICE("X-Flags")));
 	config_unref(config);
 }
 END_TEST
@@ -756,13 +1337,13 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(app->servers[0].addr_count, 1);
 	ck_assert_uint_eq(addr_port(&app->servers[0].addrs[0]), 3000);
 	ck_assert_uint_eq(app->servers[1].addr_count, 0); /* no look-up */
-	ck_assert_uint_eq(app->servers[2].line, 37);
+	ck_assert_uint_eq(app->servers[2].line, 42);
 	ck_assert_uint_eq(app->connect_timeout, 50);
 	ck_assert_uint_eq(app->response_timeout, 5000);
 	ck_assert_uint_eq(app->body_timeout, 6000);
 	ck_assert_uint_eq(app->response_head_limit, 2048);
 	ck_assert_uint_eq(app->evhttp_body_limit, 1 << 30);
-	ck_assert_uint_eq(app->line, 35);
+	ck_assert_uint_eq(app->line, 40);
 	ck_assert(slice_eq(location->rules.pattern, SLICE("/a/b")));
 	ck_assert(location->rules.options_answer);
 	ck_assert_uint_eq(location->rules.written, allow);
@@ -772,9 +1353,32 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(location->rules.body_limit, UINT64_C(5) << 30);
 	ck_assert_ptr_eq(location->upstream, config->upstreams[1]);
 	ck_assert_str_eq(location->rules.file, "t.ini");
-	ck_assert_uint_eq(location->rules.line, 46);
+	ck_assert_uint_eq(location->rules.line, 51);
 	ck_assert_ptr_eq(
 	    trie_find(site->rules.locations, SLICE("/a/b/c")), location);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(every_key_about_bypasses_lands_in_its_place)
+{
+	struct config *config = good(every_key);
+	const struct location *location = config->sites[0]->locations[0];
+	const struct location_rules *rules = &location->rules;
+
+	ck_assert_uint_eq(rules->grant_count, 1);
+	ck_assert_uint_eq(rules->grants[0].methods, method_bit(METHOD_DELETE));
+	ck_assert_int_eq(rules->grants[0].until, 1801440000);
+	ck_assert(slice_eq(rules->grants[0].note, SLICE("OPS-123")));
+	ck_assert_uint_eq(rules->grants[0].line, 57);
+	ck_assert(!rules->report);
+	ck_assert_int_eq(rules->override, OVERRIDE_MODE_STRIP);
+	ck_assert_uint_eq(location->form_hold, 16 << 20);
+	ck_assert_uint_eq(rules->rewrite_from, METHOD_REGISTERED);
+	ck_assert_uint_eq(rules->rewrite_to, METHOD_GET);
+	ck_assert_uint_eq(location->rewrite_line, 61);
+	ck_assert_int_eq(location->redirects, REDIRECTS_PRESERVE);
+	ck_assert(rules->deny_body_on_get);
 	config_unref(config);
 }
 END_TEST
@@ -886,6 +1490,32 @@ START_TEST(a_hundred_thousand_locations_are_all_there)
 }
 END_TEST
 
+#define STARS 1500
+
+/* Two million pairs: 1332 patterns, each with all 1501 locations. */
+START_TEST(who_compares_too_many_patterns_says_so)
+{
+	size_t size = STARS * 64 + 512, len;
+	char *text = mem_alloc(size);
+	struct config_report report;
+	unsigned i;
+
+	len = (size_t)snprintf(text, size, "%s%s", SITE, ROOT);
+	for (i = 0; i < STARS; i++)
+		len += (size_t)snprintf(text + len, size - len,
+		    "[location /a%u/*]\nallow = GET\n", i);
+	config_unref(
+	    config_read_text("t.ini", (struct slice){text, len}, &report));
+	ck_assert_uint_eq(report.error_count, 0);
+	ck_assert_uint_eq(report.warning_count, 1);
+	ck_assert_str_eq(report.warnings[0],
+	    "t.ini:1: warning: too many patterns with '*' to compare: none "
+	    "from /a1332/* (line 2672) on was checked for overlaps");
+	config_report_done(&report);
+	free(text);
+}
+END_TEST
+
 /* Files. The folder's name has a sign that glob would take for its own. */
 
 static char folder[] = "/tmp/methodgate-[x]-XXXXXX";
@@ -923,11 +1553,14 @@ drop_folder(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
+static time_t reading_time; /* 0: by the clock */
+
 /* Reads a file of the folder; the messages come without the folder's name. */
 static struct config *
 read_file(const char *name, bool resolve, char *messages, size_t size)
 {
-	struct config_options options = {.resolve = resolve};
+	struct config_options options = {
+	    .resolve = resolve, .now = reading_time};
 	size_t cut = strlen(folder) + 1;
 	struct config_report report;
 	struct config *config;
@@ -1132,6 +1765,45 @@ START_TEST(names_of_servers_are_looked_up_when_asked)
 }
 END_TEST
 
+/* The line of a warning about a grant of PUT. */
+#define GRANT_WARNING(what)                                                    \
+	"a.ini:9: warning: grant " what " until 2030-01-31\n"
+
+START_TEST(grants_that_end_are_warned_of_in_time)
+{
+	static const struct {
+		time_t before; /* seconds, until the end */
+		const char *warning;
+	} rows[] = {
+	    {14 * 86400 + 1, ""},
+	    {14 * 86400, GRANT_WARNING("ends soon: PUT is allowed")},
+	    {1, GRANT_WARNING("ends soon: PUT is allowed")},
+	    {0, GRANT_WARNING("has ended: PUT was allowed")},
+	    {-86400, GRANT_WARNING("has ended: PUT was allowed")},
+	};
+	const time_t end = 1896134400; /* 1 February 2030, 0:00 UTC */
+	size_t i;
+
+	put("a.ini", SITE_OF("a") ROOT "grant = PUT until 2030-01-31 OPS-1\n");
+	for (i = 0; i < COUNT(rows); i++) {
+		reading_time = end - rows[i].before;
+		expect_file("a.ini", rows[i].warning, 1);
+	}
+	reading_time = 0;
+}
+END_TEST
+
+START_TEST(by_default_the_clock_says_which_grants_have_ended)
+{
+	put("a.ini", SITE_OF("a") ROOT "grant = PUT until 2000-01-01\n"
+				       "grant = PUT until 9999-12-31\n");
+	expect_file("a.ini",
+	    "a.ini:9: warning: grant has ended: PUT was allowed until "
+	    "2000-01-01\n",
+	    1);
+}
+END_TEST
+
 START_TEST(a_report_is_printed_line_by_line)
 {
 	struct config_report report;
@@ -1165,19 +1837,41 @@ text_tests(void)
 	tcase_add_test(tcase, bad_sections_are_refused_by_line);
 	tcase_add_test(tcase, bad_keys_are_refused_by_line);
 	tcase_add_test(tcase, bad_names_and_addresses_are_refused_by_line);
+	tcase_add_test(tcase, names_of_fields_that_mean_something_are_refused);
+	tcase_add_test(tcase, bad_grants_are_refused_by_line);
+	tcase_add_test(tcase, a_grant_ends_on_a_day_that_there_is);
+	tcase_add_test(tcase, bad_rewriting_is_refused_by_line);
+	tcase_add_test(tcase, report_mode_needs_an_upstream);
 	tcase_add_test(tcase, bad_methods_are_refused_by_line);
 	tcase_add_test(tcase, a_server_that_is_the_gate_itself_is_refused);
 	tcase_add_test(tcase, what_is_legal_but_suspicious_is_warned_of);
+	tcase_add_test(
+	    tcase, patterns_that_others_read_differently_are_warned_of);
+	tcase_add_test(
+	    tcase, patterns_that_reach_into_another_location_are_warned_of);
+	tcase_add_test(tcase, rewriting_bindings_and_idle_grants_are_warned_of);
 	tcase_add_test(tcase, defaults_are_those_of_the_manual);
+	tcase_add_test(
+	    tcase, by_default_overrides_are_enforced_and_nothing_is_rewritten);
+	tcase_add_test(
+	    tcase, report_mode_has_somewhere_to_go_without_a_location);
+	tcase_add_test(tcase, the_mode_of_a_location_is_its_own_or_the_site_s);
+	tcase_add_test(tcase, rewriting_takes_the_site_s_own_methods);
+	tcase_add_test(tcase, a_grant_ends_with_its_day_in_utc);
+	tcase_add_test(tcase, grants_add_up_and_bring_head_with_get);
+	tcase_add_test(tcase, patterns_that_differ_by_case_hold_together);
+	tcase_add_test(tcase, one_trie_is_enough_without_upper_case);
 	tcase_add_test(tcase, every_key_of_the_gate_lands_in_its_place);
 	tcase_add_test(tcase, every_key_of_a_site_lands_in_its_place);
 	tcase_add_test(
 	    tcase, every_key_of_upstreams_and_locations_lands_in_its_place);
+	tcase_add_test(tcase, every_key_about_bypasses_lands_in_its_place);
 	tcase_add_test(tcase, via_off_keeps_the_pseudonym_for_requests);
 	tcase_add_test(tcase, the_site_takes_its_name_from_the_file);
 	tcase_add_test(tcase, a_configuration_lives_as_long_as_its_references);
 	tcase_add_test(tcase, a_hundred_errors_are_told_and_the_rest_counted);
 	tcase_add_test(tcase, a_hundred_thousand_locations_are_all_there);
+	tcase_add_test(tcase, who_compares_too_many_patterns_says_so);
 	tcase_add_test(tcase, a_report_is_printed_line_by_line);
 	return tcase;
 }
@@ -1195,6 +1889,9 @@ file_tests(void)
 	tcase_add_test(tcase, errors_of_all_files_come_in_the_order_of_files);
 	tcase_add_test(tcase, two_sites_write_an_address_the_same_way);
 	tcase_add_test(tcase, names_of_servers_are_looked_up_when_asked);
+	tcase_add_test(tcase, grants_that_end_are_warned_of_in_time);
+	tcase_add_test(
+	    tcase, by_default_the_clock_says_which_grants_have_ended);
 	return tcase;
 }
 

@@ -17,6 +17,7 @@ static struct arena arena;
 static struct addr_net nets[3];
 static struct gate_config gate;
 static struct site site;
+static struct forward_facts judged; /* what the policy said */
 
 static void
 set_up(void)
@@ -33,6 +34,7 @@ set_up(void)
 	    .request_id_header = SLICE("X-Request-Id")};
 	site =
 	    (struct site){.via = SLICE("methodgate"), .forwarded = FORWARDED_X};
+	judged = (struct forward_facts){.gate = &gate, .site = &site};
 }
 
 static void
@@ -124,9 +126,11 @@ forward(struct fixture *f, const char *peer, struct head *to)
 {
 	struct addr addr = peer_of(peer);
 	struct forward_origin origin;
-	struct forward_facts facts = {
-	    .gate = &gate, .site = &site, .origin = &origin};
+	struct forward_facts facts = judged;
 
+	facts.origin = &origin;
+	if (facts.method.len == 0)
+		facts.method = f->head.method;
 	forward_origin(&gate, &f->head, &addr, false, &arena, &origin);
 	origin.request_id = SLICE("id");
 	return forward_request(&facts, &f->head, &arena, to);
@@ -236,6 +240,9 @@ START_TEST(fields_that_never_go_on)
 	    "X-Real-IP: 1.2.3.4",
 	    "X-Request-Id: mine",
 	    "x-request-id: mine",
+	    "X-Original-URL: /admin",
+	    "x-original-url: /admin",
+	    "X-Rewrite-URL: /admin",
 	    /* twins */
 	    "X_Forwarded_For: 1.2.3.4",
 	    "x.forwarded.for: 1.2.3.4",
@@ -248,6 +255,9 @@ START_TEST(fields_that_never_go_on)
 	    "x!real|ip: 1.2.3.4",
 	    "X_Request_Id: mine",
 	    "X.Request-Id: mine",
+	    "X_Original_URL: /admin",
+	    "x.original-url: /admin",
+	    "X~Rewrite_Url: /admin",
 	    "Content_Length: 5",
 	    "transfer_encoding: chunked",
 	};
@@ -289,6 +299,11 @@ START_TEST(fields_that_go_on_as_they_are)
 	    "X-Real: x",
 	    "X-Request-Ids: x",
 	    "X-Request: x",
+	    "X-Original-URI: /x",
+	    "X-Original-URLs: /x",
+	    "XX-Original-URL: /x",
+	    "X-Rewrite: /x",
+	    "X-Gate-Flags: x",
 	    "Expectation: x",
 	    "Proxies: x",
 	    "x: ",
@@ -555,6 +570,144 @@ START_TEST(options_spends_a_forward)
 		ck_assert(slice_eq(f.fields[0].value, slice_of(rows[i].from)));
 		clear(&f);
 	}
+}
+END_TEST
+
+START_TEST(the_method_that_is_sent_is_another)
+{
+	struct fixture f;
+	struct head to;
+
+	lay(&f, "Accept: */*\n");
+	judged.method = SLICE("POST");
+	ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+	ck_assert(slice_eq(to.method, SLICE("POST")));
+	ck_assert(slice_eq(f.head.method, SLICE("GET")));
+	ck_assert_str_eq(lines_of(&to), HOST "Accept: */*\n" OURS);
+	clear(&f);
+}
+END_TEST
+
+/* A client's own stays here whether there is something to tell or not. */
+START_TEST(flags_are_told_by_the_gate_alone)
+{
+	static const struct {
+		const char *lines;
+		flag_set flags;
+		const char *wanted;
+	} rows[] = {
+	    {"A: 1\n", 0, HOST "A: 1\n" LAST},
+	    {"X-Gate-Flags: mine\nA: 1\n", 0, HOST "A: 1\n" LAST},
+	    {"x_gate_flags: mine\nX.Gate.Flags: mine\nX-GATE-flags: mine\n", 0,
+		HOST LAST},
+	    {"X-Gate-Flag: 1\nX-Gate-Flagss: 1\nY-Gate-Flags: 1\n", 0,
+		HOST
+		"X-Gate-Flag: 1\nX-Gate-Flagss: 1\nY-Gate-Flags: 1\n" LAST},
+	    {"A: 1\nX_Gate_Flags: mine\n", FLAG_BIT(FLAG_METHOD_REWRITTEN),
+		HOST "A: 1\n" LAST "X-Gate-Flags: method_rewritten\n"},
+	    {"",
+		FLAG_BIT(FLAG_OVERRIDE_BODY) | FLAG_BIT(FLAG_WOULD_DENY) |
+		    FLAG_BIT(FLAG_OVERRIDE_QUERY),
+		HOST LAST "X-Gate-Flags: override_query,override_body,"
+			  "would_deny\n"},
+	};
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	site.flag_header = SLICE("X-Gate-Flags");
+	for (i = 0; i < COUNT(rows); i++) {
+		judged.flags = rows[i].flags;
+		goes(STRANGER, rows[i].lines, rows[i].wanted);
+		goes(TRUSTED, rows[i].lines, rows[i].wanted);
+	}
+}
+END_TEST
+
+START_TEST(all_flags_at_once_fit)
+{
+	struct fixture f;
+	struct head to;
+	const struct field *last;
+
+	lay(&f, "");
+	site.flag_header = SLICE("X-Gate-Flags");
+	judged.flags = FLAG_BIT(FLAG_COUNT) - 1;
+	ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+	last = &to.fields[to.field_count - 1];
+	ck_assert(slice_eq(last->name, SLICE("X-Gate-Flags")));
+	ck_assert(slice_starts(last->value, SLICE("method_rewritten,")));
+	ck_assert(
+	    slice_eq((struct slice){last->value.at + last->value.len - 12, 12},
+		SLICE(",crawler_501")));
+	clear(&f);
+}
+END_TEST
+
+START_TEST(override_fields_stay_here_where_they_are_stripped)
+{
+	static const char *const stripped[] = {
+	    "X-HTTP-Method-Override: PUT",
+	    "x-http-method-override: put",
+	    "X-HTTP-Method: MERGE",
+	    "X-Method-Override: PUT",
+	    "X-Payload-HTTP-Method-Override: PUT",
+	    "X_HTTP_Method_Override: PUT",
+	    "x.http.method: PUT",
+	    "X~Method+Override: PUT",
+	    "X-HTTP-Method-Override: ",
+	};
+	static const char kept[] =
+	    "X-HTTP-Methods: 1\nX-Method: 1\n_method: 1\n";
+	char lines[256];
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	judged.strip = true;
+	for (i = 0; i < COUNT(stripped); i++) {
+		snprintf(lines, sizeof(lines), "%s\nA: 1\n%s\n", stripped[i],
+		    stripped[i]);
+		goes(STRANGER, lines, HOST "A: 1\n" LAST);
+	}
+	goes(STRANGER, kept,
+	    HOST "X-HTTP-Methods: 1\nX-Method: 1\n_method: 1\n" LAST);
+}
+END_TEST
+
+START_TEST(a_judged_destination_becomes_a_path)
+{
+	static const struct {
+		const char *from, *to;
+	} rows[] = {
+	    {"http://app.example/a/b", "/a/b"},
+	    {"HTTP://app.example:80/a%2Fb?q=1", "/a%2Fb?q=1"},
+	    {"https://app.example", "/"},
+	    {"/a/../b", "/a/../b"},
+	    /* what could not be read is as it was */
+	    {"", ""},
+	    {"*", "*"},
+	    {"https://app.example?q", "https://app.example?q"},
+	    {"a/b", "a/b"},
+	    {"ftp://app.example/a", "ftp://app.example/a"},
+	    {"http://me@app.example/a", "http://me@app.example/a"},
+	};
+	char lines[256], wanted[512];
+	size_t i;
+
+	site.forwarded = FORWARDED_OFF;
+	for (i = 0; i < COUNT(rows); i++) {
+		snprintf(lines, sizeof(lines), "Destination: %s\nA: 1\n",
+		    rows[i].from);
+		snprintf(wanted, sizeof(wanted),
+		    HOST "Destination: %s\nA: 1\n" LAST, rows[i].to);
+		judged.destination = true;
+		goes(STRANGER, lines, wanted);
+		snprintf(wanted, sizeof(wanted), HOST "%s" LAST, lines);
+		judged.destination = false;
+		goes(STRANGER, lines, wanted);
+	}
+	judged.destination = true;
+	goes(STRANGER, "Destination: http://a/x\nDestination: http://a/y\n",
+	    HOST "Destination: http://a/x\nDestination: http://a/y\n" LAST);
 }
 END_TEST
 
@@ -861,6 +1014,12 @@ main(void)
 	tcase_add_test(tcase, ten_passes_are_a_loop);
 	tcase_add_test(tcase, the_gates_own_output_ends_as_a_loop);
 	tcase_add_test(tcase, options_spends_a_forward);
+	tcase_add_test(tcase, the_method_that_is_sent_is_another);
+	tcase_add_test(tcase, flags_are_told_by_the_gate_alone);
+	tcase_add_test(tcase, all_flags_at_once_fit);
+	tcase_add_test(
+	    tcase, override_fields_stay_here_where_they_are_stripped);
+	tcase_add_test(tcase, a_judged_destination_becomes_a_path);
 	tcase_add_test(tcase, the_client_is_the_rightmost_that_nobody_trusts);
 	tcase_add_test(tcase, the_scheme_is_the_connections_or_a_trusted_word);
 	tcase_add_test(tcase, a_trusted_request_id_is_kept);

@@ -132,7 +132,8 @@ START_TEST(hop_by_hop_fields_and_those_of_ours_are_known_as_such)
 	    "Proxy-Authenticate", "Proxy-Authorization", "Proxy",
 	    "HTTP2-Settings", "Expect"};
 	static const char *const gate[] = {"Forwarded", "X-Forwarded-For",
-	    "X-Forwarded-Proto", "X-Forwarded-Host", "Via"};
+	    "X-Forwarded-Proto", "X-Forwarded-Host", "Via", "X-Original-URL",
+	    "X-Rewrite-URL"};
 	static const char *const keep[] = {"Host", "Content-Length",
 	    "Authorization", "Cookie", "X-HTTP-Method-Override",
 	    "X-HTTP-Method", "X-Method-Override"};
@@ -149,6 +150,42 @@ START_TEST(hop_by_hop_fields_and_those_of_ours_are_known_as_such)
 		    field_class_of(field_find(slice_of(keep[i]))), CLASS_KEEP);
 	ck_assert_int_eq(field_class_of(FIELD_OTHER), CLASS_PLAIN);
 	ck_assert_int_eq(field_class_of(FIELD_ACCEPT), CLASS_PLAIN);
+}
+END_TEST
+
+START_TEST(twins_fold_alike_and_nothing_else_does)
+{
+	static const struct {
+		const char *name, *other;
+		bool alike;
+	} rows[] = {
+	    {"X-Forwarded-For", "x_forwarded_for", true},
+	    {"x.forwarded~for", "X!Forwarded|For", true},
+	    {"a1-b2", "A1_B2", true}, {"-", "_", true}, {"", "", true},
+	    {"X-Forwarded-For", "X-Forwarded-Fo", false},
+	    {"X-Forwarded-For", "X-ForwardedFor-", false}, {"a", "b", false},
+	    {"a", "-", false}, {"0", "-", false}, {"a-", "a0", false},
+	    {"P", "0", false}, /* 0x50 and 0x30 */
+	    {"@", "`", true}, {"[", "{", true},
+	    {"\xe4", "\xf6", true}, /* as two of CGI's underscores */
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		struct guarded a = guard_bytes(
+				   rows[i].name, strlen(rows[i].name)),
+			       b = guard_bytes(
+				   rows[i].other, strlen(rows[i].other));
+		struct slice name = {a.at, strlen(rows[i].name)},
+			     other = {b.at, strlen(rows[i].other)};
+
+		ck_assert_msg(
+		    field_folds_alike(name, other) == rows[i].alike &&
+			field_folds_alike(other, name) == rows[i].alike,
+		    "'%s' and '%s'", rows[i].name, rows[i].other);
+		guard_free(&a);
+		guard_free(&b);
+	}
 }
 END_TEST
 
@@ -320,6 +357,7 @@ main(void)
 	tcase_add_test(tcase, names_are_lower_case_tokens_and_differ);
 	tcase_add_test(
 	    tcase, hop_by_hop_fields_and_those_of_ours_are_known_as_such);
+	tcase_add_test(tcase, twins_fold_alike_and_nothing_else_does);
 	tcase_add_test(tcase, token_characters_are_those_of_the_rfc);
 	tcase_add_test(tcase, values_hold_no_control_byte_but_tab);
 	tcase_add_test(tcase, fields_of_a_head_are_found);

@@ -224,6 +224,71 @@ START_TEST(what_is_not_known_is_left_out)
 }
 END_TEST
 
+/* Between the flags and the upstream, each where there is something to say. */
+START_TEST(what_the_policy_found_is_told)
+{
+	static const struct access sent = {.began_wall_us = MOMENT,
+	    .duration_us = 40,
+	    .method = TEXT("PATCH"),
+	    .minor = 1,
+	    .known_method = true,
+	    .status = 200,
+	    .flags = FLAG_BIT(FLAG_METHOD_REWRITTEN),
+	    .method_sent = TEXT("POST"),
+	    .upstream = TEXT("app")};
+	static const struct access would = {.began_wall_us = MOMENT,
+	    .duration_us = 40,
+	    .status = 200,
+	    .flags = FLAG_BIT(FLAG_OVERRIDE_BODY) | FLAG_BIT(FLAG_WOULD_DENY),
+	    .override = TEXT("DE\0L\"E"),
+	    .would = REASON_OVERRIDE_NOT_ALLOWED};
+
+	ck_assert_str_eq(format(&sent),
+	    "{\"timestamp\":\"2026-01-02T03:04:05.000006Z\","
+	    "\"http.request.method\":\"PATCH\","
+	    "\"network.protocol.version\":\"1.1\","
+	    "\"http.response.status_code\":200,"
+	    "\"http.request.body.size\":0,"
+	    "\"http.response.size\":0,"
+	    "\"methodgate.flags\":[\"method_rewritten\"],"
+	    "\"methodgate.method_sent\":\"POST\","
+	    "\"methodgate.upstream\":\"app\","
+	    "\"methodgate.duration_ms\":0.040}\n");
+	ck_assert_str_eq(format(&would),
+	    "{\"timestamp\":\"2026-01-02T03:04:05.000006Z\","
+	    "\"http.response.status_code\":200,"
+	    "\"http.request.body.size\":0,"
+	    "\"http.response.size\":0,"
+	    "\"methodgate.flags\":[\"override_body\",\"would_deny\"],"
+	    "\"methodgate.override\":\"DE\\u0000L\\u0022E\","
+	    "\"methodgate.would_reason\":\"override_not_allowed\","
+	    "\"methodgate.would_status\":403,"
+	    "\"methodgate.duration_ms\":0.040}\n");
+}
+END_TEST
+
+START_TEST(what_the_policy_found_is_cut_like_a_method)
+{
+	static char bytes[4096];
+	static const char *const names[] = {
+	    "methodgate.method_sent\":\"", "methodgate.override\":\""};
+	struct access access = nothing;
+	size_t i;
+
+	memset(bytes, 'X', sizeof(bytes));
+	access.method_sent = access.override =
+	    (struct slice){bytes, sizeof(bytes)};
+	for (i = 0; i < COUNT(names); i++) {
+		const char *at = strstr(format(&access), names[i]);
+
+		ck_assert_ptr_nonnull(at);
+		at += strlen(names[i]);
+		ck_assert_uint_eq(strspn(at, "X"), 64);
+		ck_assert_int_eq(strncmp(at + 64, "...\",", 5), 0);
+	}
+}
+END_TEST
+
 START_TEST(combined_is_the_old_format_with_reason_and_id)
 {
 	struct access plain = forwarded;
@@ -330,7 +395,8 @@ hostile_fields(struct access *access, struct slice bytes)
 	struct slice *fields[] = {&access->client_ip, &access->scheme,
 	    &access->method, &access->authority, &access->target,
 	    &access->upstream, &access->server, &access->request_id,
-	    &access->user_agent, &access->referer};
+	    &access->user_agent, &access->referer, &access->method_sent,
+	    &access->override};
 	size_t i;
 
 	for (i = 0; i < COUNT(fields); i++)
@@ -426,6 +492,7 @@ START_TEST(the_longest_line_fits)
 		access.transport = file;
 		access.known_method = i == 1;
 		access.reason = REASON_UPSTREAM_HEAD_TOO_LARGE;
+		access.would = REASON_DESTINATION_NOT_ALLOWED;
 		check_formats(&access);
 	}
 }
@@ -992,6 +1059,8 @@ line_tests(void)
 	tcase_add_test(tcase, a_forwarded_request_says_everything);
 	tcase_add_test(tcase, an_unknown_method_is_other_and_told_as_it_came);
 	tcase_add_test(tcase, what_is_not_known_is_left_out);
+	tcase_add_test(tcase, what_the_policy_found_is_told);
+	tcase_add_test(tcase, what_the_policy_found_is_cut_like_a_method);
 	tcase_add_test(tcase, combined_is_the_old_format_with_reason_and_id);
 	tcase_add_test(tcase, the_query_is_told_as_configured);
 	tcase_add_test(tcase, combined_hides_the_query_as_well);

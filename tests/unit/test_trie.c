@@ -367,6 +367,170 @@ START_TEST(ten_thousand_patterns_keep_apart)
 }
 END_TEST
 
+/* ---- what lies below ---- */
+
+/* Values are bits that their locations have; most lack one of their own. */
+struct measured {
+	const char *text;
+	bool exact;
+	uint64_t bits;
+};
+
+static uint64_t
+bits_of(const void *value)
+{
+	return ((const struct measured *)value)->bits;
+}
+
+static struct trie *
+measure(const struct measured *patterns, size_t count)
+{
+	struct trie *trie = trie_new();
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		trie_add(trie, slice_of(patterns[i].text), patterns[i].exact,
+		    (void *)&patterns[i]);
+	trie_measure(trie, bits_of);
+	trie_seal(trie);
+	return trie;
+}
+
+static uint64_t
+below(const struct trie *trie, const char *path)
+{
+	struct guarded g = guard_bytes(path, strlen(path));
+	uint64_t bits = trie_below(trie, (struct slice){g.at, strlen(path)});
+
+	guard_free(&g);
+	return bits;
+}
+
+START_TEST(below_is_what_all_patterns_further_down_have)
+{
+	static const struct measured patterns[] = {
+	    {"/dav", false, ~(uint64_t)0x1},
+	    {"/dav/a", false, ~(uint64_t)0x2},
+	    {"/dav/a/b", true, ~(uint64_t)0x4},
+	    {"/dav/*/c", false, ~(uint64_t)0x8},
+	    {"/dav/*/c/d/e", true, ~(uint64_t)0x10},
+	    {"/dav/a/", true, ~(uint64_t)0x20},
+	    {"/dav", true, ~(uint64_t)0x40},
+	    {"/*/star", false, ~(uint64_t)0x80},
+	    {"/other", false, ~(uint64_t)0x100},
+	};
+	static const struct {
+		const char *path;
+		uint64_t lacks;
+	} rows[] = {
+	    {"/", 0x1ff},
+	    {"/dav", 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x80},
+	    {"/dav/", 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x80},
+	    {"/dav/a", 0x2 | 0x4 | 0x8 | 0x10 | 0x20},
+	    {"/dav/a/", 0x2 | 0x4 | 0x8 | 0x10 | 0x20},
+	    {"/dav/a/b", 0x2},
+	    {"/dav/a/b/x", 0x2},
+	    {"/dav/a/c", 0x8 | 0x10},
+	    {"/dav/a/c/d", 0x8 | 0x10},
+	    {"/dav/a/c/d/e", 0x8},
+	    {"/dav/x", 0x1 | 0x8 | 0x10},
+	    {"/dav/x/y", 0x1},
+	    {"/dav/star", 0x8 | 0x10 | 0x80},
+	    {"/x", 0x80},
+	    {"/x/star", 0x80},
+	    {"/x/star/y", 0x80},
+	    {"/other", 0x100 | 0x80},
+	    {"/other/x", 0x100},
+	    {"/x/y", 0},
+	    {"/da", 0x80},
+	    {"", 0},
+	    {"dav", 0},
+	    {"*", 0},
+	};
+	struct trie *trie = measure(patterns, COUNT(patterns));
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++)
+		ck_assert_msg(below(trie, rows[i].path) == ~rows[i].lacks,
+		    "below %s lacks %llx", rows[i].path,
+		    (unsigned long long)~below(trie, rows[i].path));
+	trie_free(trie);
+}
+END_TEST
+
+START_TEST(the_root_prefix_covers_what_lies_below)
+{
+	static const struct measured patterns[] = {{"/", false, 0x7},
+	    {"/", true, 0x6}, {"/a", false, 0x5}, {"/a/b", true, 0xb}};
+	struct trie *trie = measure(patterns, COUNT(patterns));
+
+	ck_assert_uint_eq(below(trie, "/"), 0x7 & 0x6 & 0x5 & 0xb);
+	ck_assert_uint_eq(below(trie, "/a"), 0x5 & 0xb);
+	ck_assert_uint_eq(below(trie, "/b"), 0x7);
+	ck_assert_uint_eq(below(trie, "/a/b"), 0x5);
+	ck_assert_uint_eq(below(trie, "//"), 0x7);
+	trie_free(trie);
+}
+END_TEST
+
+START_TEST(nothing_lies_below_where_nothing_was_measured)
+{
+	struct trie *trie = measure(NULL, 0);
+
+	ck_assert_uint_eq(below(trie, "/"), UINT64_MAX);
+	ck_assert_uint_eq(below(trie, "/a/b"), UINT64_MAX);
+	trie_free(trie);
+	trie = build(site, COUNT(site));
+	ck_assert_uint_eq(below(trie, "/api"), UINT64_MAX);
+	trie_free(trie);
+}
+END_TEST
+
+/* A path below `top`: the best pattern there decides. */
+START_TEST(below_is_what_any_path_below_can_find)
+{
+	static const char *const segments[] = {"a", "b", "*", "c"};
+	static struct measured patterns[64];
+	static char texts[64][32];
+	struct trie *trie;
+	char top[8], path[32];
+	size_t i, n, count = 0;
+
+	for (i = 0; i < COUNT(patterns); i++) {
+		n = i * 0x9e37 % 64;
+		snprintf(texts[count], sizeof(texts[0]), "/%s/%s/%s",
+		    segments[n % 4], segments[n / 4 % 4], segments[n / 16]);
+		if (i % 3 == 0)
+			*strrchr(texts[count], '/') = '\0';
+		patterns[count] = (struct measured){
+		    texts[count], i % 2 == 0, ~((uint64_t)1 << count)};
+		count++;
+	}
+	trie = measure(patterns, count);
+	for (i = 0; i < 3 * 4; i++) {
+		uint64_t found = UINT64_MAX;
+
+		snprintf(top, sizeof(top), "/%s", segments[i % 4]);
+		if (i >= 4)
+			snprintf(top, sizeof(top), "/%s/%s", segments[i % 4],
+			    segments[i / 4 - 1]);
+		for (n = 0; n < 64; n++) {
+			const struct measured *best;
+
+			snprintf(path, sizeof(path), "%s/%s/%s", top,
+			    segments[n % 4], segments[n / 4 % 4]);
+			if (n >= 16)
+				snprintf(path, sizeof(path), "%s/%s", top,
+				    segments[n % 4]);
+			best = trie_find(trie, slice_of(path));
+			found &= best != NULL ? best->bits : UINT64_MAX;
+		}
+		ck_assert_uint_eq(below(trie, top) & ~found, 0);
+	}
+	trie_free(trie);
+}
+END_TEST
+
 /* 2^12 ways through the pattern tree, and a path that takes all of them. */
 START_TEST(many_stars_end_in_one_answer)
 {
@@ -428,6 +592,10 @@ main(void)
 	tcase_add_test(tcase, patterns_are_copied);
 	tcase_add_test(tcase, a_parent_is_the_longest_prefix_above);
 	tcase_add_test(tcase, ten_thousand_patterns_keep_apart);
+	tcase_add_test(tcase, below_is_what_all_patterns_further_down_have);
+	tcase_add_test(tcase, the_root_prefix_covers_what_lies_below);
+	tcase_add_test(tcase, nothing_lies_below_where_nothing_was_measured);
+	tcase_add_test(tcase, below_is_what_any_path_below_can_find);
 	tcase_add_test(tcase, many_stars_end_in_one_answer);
 	tcase_add_test(tcase, a_path_of_8192_bytes_is_no_trouble);
 	suite_add_tcase(suite, tcase);
