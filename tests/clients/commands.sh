@@ -1,0 +1,437 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The commands that serve nobody: what explain, table and check print, to the
+# letter, and their exit statuses.
+. "$(dirname "$0")/../lib.sh"
+
+cat >"$folder/shop.ini" <<END
+[site]
+listen = 127.0.0.1:8080
+host = shop.example
+upstream = app
+methods = PURGE
+path_params = rest_route
+[upstream app]
+server = 127.0.0.1:3000
+[location /]
+allow = @form
+[location /admin]
+allow = GET
+grant = DELETE until 2999-12-31 OPS-123
+grant = GET PATCH until 2020-02-29
+[location /api]
+allow = @rest
+rewrite_method = PATCH -> POST
+[location = /cache]
+allow = GET PURGE
+mode = report
+options = answer
+[location /strip]
+allow = @form
+override = strip
+[location /flag]
+allow = @form
+override = flag
+body_limit = 8
+END
+case $GATE in
+/*) ;;
+*) GATE=$PWD/$GATE ;;
+esac
+cd "$folder"
+
+# What a command prints must be standard input, to the letter.
+expect_text() # command...
+{
+	cat >"$folder/wanted"
+	"$@" >"$folder/said" || fail "exit status $?: $*"
+	# The time of an answer is the only thing that changes.
+	sed 's/^           Date: .*/           Date/' "$folder/said" >"$folder/got"
+	diff -u "$folder/wanted" "$folder/got" >&2 || fail "other text: $*"
+	checks=$((checks + 1))
+}
+
+# It must end with this status, and say that on standard error.
+expect_refusal() # status pattern command...
+{
+	wanted=$1
+	pattern=$2
+	shift 2
+	got=0
+	"$@" >"$folder/said" 2>"$folder/errors" || got=$?
+	[ "$got" = "$wanted" ] || fail "exit status $got, not $wanted: $*"
+	[ ! -s "$folder/said" ] || fail "there is output: $*"
+	grep -q -E -e "$pattern" "$folder/errors" || {
+		cat "$folder/errors" >&2
+		fail "no line like '$pattern': $*"
+	}
+	checks=$((checks + 1))
+}
+
+explain()
+{
+	"$GATE" explain -c shop.ini "$@"
+}
+
+# From one heading of the output to before the next.
+part() # heading command...
+{
+	heading=$1
+	shift
+	"$@" | awk -v heading="$heading" '
+	    /^[a-z]/ { shown = index($0, heading) == 1 } shown'
+}
+
+# The line of one question.
+question() # number arguments of explain...
+{
+	number=$1
+	shift
+	explain "$@" | grep "^ *$number "
+}
+
+# A member of the JSON, as JSON.
+member() # name command...
+{
+	wanted_member=$1
+	shift
+	"$@" | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+print(json.dumps(told[sys.argv[1]]))' "$wanted_member"
+}
+
+# ---- explain: a refusal as a whole ----
+
+expect_text explain POST /admin <<'END'
+request    POST /admin
+site       shop  shop.ini:1
+location   /admin  shop.ini:11
+grant      DELETE until 2999-12-31 OPS-123  shop.ini:13
+questions
+   1 one unambiguous HTTP message               yes
+   2 a site for this host                       yes
+   3 one location in every reading of the path  yes
+   4 a method that the site supports            yes
+   5 a location for the path                    yes
+   6 the method is allowed there                no
+   7 the effective method is allowed too        not asked
+   8 the destination takes the write            not asked
+   9 the plan is entitled                       not asked
+  10 the body is within the limit               not asked
+  11 the body's effective method is allowed     not asked
+verdict    405 method_not_allowed
+response   HTTP/1.1 405 Method Not Allowed
+           Date
+           Server: methodgate
+           Allow: GET, HEAD, DELETE
+           Cache-Control: no-store
+           Proxy-Status: methodgate; error=http_request_error; details="method_not_allowed"
+           X-Request-Id: (made for each request)
+           Content-Type: text/plain; charset=utf-8
+           X-Content-Type-Options: nosniff
+           Vary: Accept
+
+405 Method Not Allowed
+This resource does not take this method.
+
+Method: POST
+Target: /admin
+Location: /admin
+Allowed: GET, HEAD, DELETE
+Reason: method_not_allowed
+Request id: (made for each request)
+END
+
+# ---- explain: a forwarded request, and the ways to write a body ----
+
+expect_text explain POST /api --form 'a=b&_method=DELETE' <<'END'
+request    POST /api
+site       shop  shop.ini:1
+location   /api  shop.ini:15
+questions
+   1 one unambiguous HTTP message               yes
+   2 a site for this host                       yes
+   3 one location in every reading of the path  yes
+   4 a method that the site supports            yes
+   5 a location for the path                    yes
+   6 the method is allowed there                yes
+   7 the effective method is allowed too        yes
+   8 the destination takes the write            yes
+   9 the plan is entitled                       not asked
+  10 the body is within the limit               yes
+  11 the body's effective method is allowed     yes
+overrides
+  form _method = DELETE
+      honoured by Rails, Symfony, Laravel, Yii2, Slim, CakePHP, CodeIgniter, FlightPHP, Spring, Express, Plug, ASP.NET Core, gorilla, Echo
+      from POST
+      would run it as DELETE: Rails, Symfony, Laravel, Yii2, Slim, CakePHP, CodeIgniter, FlightPHP, Spring, Express, Plug, ASP.NET Core, gorilla, Echo
+flags
+  override_body     The body names another method
+verdict    forwarded to upstream app: 127.0.0.1:3000
+END
+refused='"override_not_allowed"'
+expect "$refused" member reason explain -j POST /api --form _method=PURGE
+expect "$refused" member reason explain -j POST /api \
+    --json-body '{"_method":"PURGE"}'
+expect "$refused" member reason explain -j POST /api --multipart _method=PURGE
+expect "$refused" member reason explain -j POST /api \
+    --multipart a=b --multipart _method=PURGE
+expect '"forward"' member verdict explain -j POST / --multipart a=_method
+expect '"override_unreadable"' member reason explain -j POST / \
+    --form a=b -H 'Content-Encoding: gzip'
+expect '"forward"' member verdict explain -j POST / --form _method=PUT \
+    -H 'Content-Type: text/css'
+expect '["body_on_get"]' member flags explain -j GET / --json-body '{}'
+expect '[]' member flags explain -j GET / --form ''
+expect '"too_large.body"' member reason explain -j POST /flag --form 123456789
+expect '"too_large.body"' member reason explain -j POST /flag \
+    --form 123456789 -H 'Transfer-Encoding: chunked'
+expect '  10 the body is within the limit               yes' \
+    question 10 POST /flag --form 12345678 -H 'Transfer-Encoding: chunked'
+expect '  10 the body is within the limit               open' \
+    question 10 POST /flag -H 'Transfer-Encoding: chunked'
+
+# Nobody gave the body: what it decides is open.
+expect_text part questions explain POST /api -H 'Content-Length: 5' <<'END'
+questions
+   1 one unambiguous HTTP message               yes
+   2 a site for this host                       yes
+   3 one location in every reading of the path  yes
+   4 a method that the site supports            yes
+   5 a location for the path                    yes
+   6 the method is allowed there                yes
+   7 the effective method is allowed too        yes
+   8 the destination takes the write            not asked
+   9 the plan is entitled                       not asked
+  10 the body is within the limit               yes
+  11 the body's effective method is allowed     open
+     no body was given: see --form, --json-body and --multipart
+END
+expect_text part verdict explain POST /api -H 'Transfer-Encoding: chunked' \
+    <<'END'
+verdict    forwarded to upstream app: 127.0.0.1:3000
+           but its transport (evhttp) cannot carry this: 502 transport_unsupported
+END
+
+# ---- explain: overrides, whatever the answer ----
+
+expect_text part overrides explain GET '/api?x=1&_Method=delete' <<'END'
+overrides
+  query _method = DELETE
+      honoured by WordPress, Symfony, Laravel, Spring, Jersey, CXF, Express, gorilla, Hexagon EcoSys
+      from any (WordPress, CXF), else POST
+      would run it as DELETE: WordPress, CXF
+END
+expect_text part overrides explain PUT /admin -H 'X-HTTP-Method: MERGE' \
+    --json-body '{"_method": "patch"}' <<'END'
+overrides
+  header x-http-method = MERGE
+      honoured by OData, SharePoint, Express
+      from POST
+      of these, none would from PUT
+  json _method = PATCH
+      honoured by Laravel, Plug, Express
+      from POST
+      of these, none would from PUT
+END
+expect_text part overrides explain POST /strip -H 'X_HTTP_Method: PUT' <<'END'
+overrides
+  header x-http-method = PUT
+      honoured by OData, SharePoint, Express
+      from POST
+      would run it as PUT: OData, SharePoint, Express
+  fields that name a method do not go upstream (override = strip)
+END
+# What a terminal would obey is escaped.
+expect_line '^  query _method = A\\u001b\[31M$' \
+    explain POST '/?_method=A%1B[31m'
+expect '[{"place": "query", "name": "_method", "token": "PUT", "who": "WordPress, Symfony, Laravel, Spring, Jersey, CXF, Express, gorilla, Hexagon EcoSys", "wire": "any (WordPress, CXF), else POST", "run_by": "WordPress, CXF"}]' \
+    member overrides explain -j GET '/?_method=PUT'
+
+# ---- explain: readings ----
+
+expect_text part readings explain GET '/public/%2e%2e/admin' <<'END'
+readings
+  /public/../admin  hostile: percent
+      leads to /  shop.ini:9
+  /admin  hostile: percent, dot_segments
+      leads to /admin  shop.ini:11, another location
+END
+expect_text part 'who reads so' explain GET '/public/%2e%2e/admin' <<'END'
+who reads so
+  percent           every server
+  dot_segments      every server (RFC 3986 5.2.4)
+END
+expect '"path_ambiguous"' member reason explain -j GET '/public/%2e%2e/admin'
+expect_text part readings explain POST /Admin <<'END'
+readings
+  /admin  benign: case
+      leads to /admin  shop.ini:11, which does not take the method
+END
+expect_text part readings explain GET '/?rest_route=%61dmin' <<'END'
+readings
+  /admin  benign: path_param
+      leads to /admin  shop.ini:11, which takes the method
+END
+admin='[{"path": "/admin", "readings": ["path_param"], "class": "benign", "location": "/admin", "rule": "shop.ini:11"}]'
+for query in rest_route=admin rest.route=/admin 'x;Rest_Route=/admin' \
+    '%20rest_route%00=/admin' 'rest_route%5B=/admin'; do
+	expect "$admin" member readings explain -j GET "/?$query"
+done
+expect_text part readings explain GET '/?rest_route=x%00' <<'END'
+readings   nul: the path is refused (C programs end here)
+END
+expect_text part readings explain GET '/a%00' <<'END'
+readings   nul: the path is refused (C programs end here)
+END
+expect '' part readings explain GET '/plain/path'
+expect '[{"path": "/admin", "readings": ["case"], "class": "benign", "location": "/admin", "rule": "shop.ini:11"}]' \
+    member readings explain -j GET /ADMIN
+expect '[{"path": null, "readings": ["nul"], "class": "refused", "location": null, "rule": null}]' \
+    member readings explain -j GET '/a%00'
+
+# ---- explain: report mode and rewriting ----
+
+expect_text part flags explain POST /cache <<'END'
+flags
+  would_deny        Report mode: this would have been refused
+END
+expect_text part verdict explain POST /cache <<'END'
+verdict    forwarded to upstream app: 127.0.0.1:3000
+           would have answered 405 method_not_allowed, forwarded (mode = report)
+END
+expect 'mode       report' part mode explain GET /cache
+expect 'true' member report explain -j POST /cache
+expect '{"status": 405, "reason": "method_not_allowed"}' \
+    member would explain -j POST /cache
+expect 'null' member would explain -j GET /cache
+expect_text part verdict explain PATCH /api <<'END'
+verdict    forwarded to upstream app: 127.0.0.1:3000
+           sent upstream as POST (rewrite_method, shop.ini:17)
+END
+expect '"POST"' member method_sent explain -j PATCH /api
+expect '"GET"' member method_sent explain -j GET /api
+expect 'null' member method_sent explain -j BREW /api
+expect '"BREW"' member method_sent explain -j BREW /cache
+# A site without anything for the path still has an upstream to report to.
+sed '/^\[location \/\]/,+1d; s/^path_params.*/mode = report/' shop.ini >report.ini
+expect_text part verdict "$GATE" explain -c report.ini GET /nowhere <<'END'
+verdict    forwarded to upstream app: 127.0.0.1:3000
+           would have answered 404 no_location, forwarded (mode = report)
+END
+expect '[{"methods": ["DELETE"], "until": "2999-12-31", "note": "OPS-123", "active": true, "rule": "shop.ini:13"}, {"methods": ["GET", "HEAD", "PATCH"], "until": "2020-02-29", "note": "", "active": false, "rule": "shop.ini:14"}]' \
+    member grants explain -j GET /admin
+expect '"malformed.host"' member reason explain -j GET / -H 'Host: a b'
+expect '"unknown_host"' member reason explain -j GET http://other.example/
+
+# ---- explain: usage ----
+
+expect_refusal 2 'METHOD and URL are needed' explain GET
+expect_refusal 2 'one body is enough' explain POST / --form a=b --form c=d
+expect_refusal 2 'one body is enough' explain POST / --multipart a=b --form c
+expect_refusal 2 'one body is enough' explain POST / --json-body 1 \
+    --multipart a=b
+expect_refusal 2 '--multipart needs name=value' explain POST / --multipart a
+expect_refusal 2 '--form needs a value' explain POST / --form
+expect_refusal 2 'Content-Length is that of the body' explain POST / \
+    --form a=b -H 'content-length: 3'
+expect_refusal 2 '-c FILE is missing' "$GATE" explain GET /
+expect_refusal 1 'none\.ini' "$GATE" explain -c none.ini GET /
+expect_text "$GATE" explain --help <<'END'
+usage: methodgate explain -c FILE [options] METHOD URL
+
+Tells what the gate would do with a request, and which rule says so.
+URL is http://host[:port]/path or just /path.
+
+  -c, --config FILE     gate file or site file
+  -H, --header 'F: v'   a field of the request; repeatable
+      --form 'a=b&c=d'  a body as HTML forms send it
+      --json-body '{}'  a body of JSON
+      --multipart a=b   a part of a multipart form; repeatable
+  -j, --json            as JSON
+  -h, --help            this text
+
+Exit status: 0 explained, 1 bad configuration, 2 usage.
+END
+
+# ---- table ----
+
+expect_text "$GATE" table -c shop.ini <<'END'
+site shop  hosts shop.example  listen 127.0.0.1:8080
+  location  GET  HEAD  POST  PUT  PATCH  DELETE  OPTIONS  PURGE  rule
+  /         x    x     x     .    .      .       .        .      shop.ini:9
+  /admin    x    h     .     .    .      g       .        .      shop.ini:11
+  /api      x    x     x     x    r      x       x        .      shop.ini:15
+  = /cache  x    h     .     .    .      .       a        x      shop.ini:18  mode = report
+  /strip    x    x     x     .    .      .       .        .      shop.ini:22
+  /flag     x    x     x     .    .      .       .        .      shop.ini:25
+  g /admin    DELETE until 2999-12-31 OPS-123  shop.ini:13
+  g /admin    GET, HEAD, PATCH until 2020-02-29 (has ended)  shop.ini:14
+  r /api      PATCH goes upstream as POST  shop.ini:17
+
+x allowed   h HEAD that GET allows   a answered by the gate   . refused with 405
+g granted until a day   r sent upstream as another method
+Where mode = report, what would be refused is forwarded.
+Methods without a column are refused with 501 on that site.
+END
+expect_line '^site report  hosts .*  mode = report$' \
+    "$GATE" table -c report.ini
+
+# Of the first site: the location's members, as JSON.
+row() # pattern
+{
+	"$GATE" table -j -c shop.ini | python3 -c '
+import json, sys
+site = json.load(sys.stdin)[0]
+for row in site["locations"]:
+    if row["location"] == sys.argv[1]:
+        print(json.dumps(row))' "$1"
+}
+
+expect '{"location": "/admin", "exact": false, "allow": ["GET", "HEAD", "DELETE"], "grants": [{"methods": ["DELETE"], "until": "2999-12-31", "note": "OPS-123", "active": true, "rule": "shop.ini:13"}, {"methods": ["GET", "HEAD", "PATCH"], "until": "2020-02-29", "note": "", "active": false, "rule": "shop.ini:14"}], "rewrite": null, "report": false, "options": "forward", "upstream": "app", "rule": "shop.ini:11"}' \
+    row /admin
+expect '{"location": "/api", "exact": false, "allow": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "grants": [], "rewrite": {"from": "PATCH", "to": "POST", "rule": "shop.ini:17"}, "report": false, "options": "forward", "upstream": "app", "rule": "shop.ini:15"}' \
+    row /api
+expect '{"location": "/cache", "exact": true, "allow": ["GET", "HEAD", "OPTIONS", "PURGE"], "grants": [], "rewrite": null, "report": true, "options": "answer", "upstream": "app", "rule": "shop.ini:18"}' \
+    row /cache
+expect_refusal 2 '-c FILE is missing' "$GATE" table
+expect_refusal 2 'unexpected argument more' "$GATE" table -c shop.ini more
+expect_text "$GATE" table --help <<'END'
+usage: methodgate table -c FILE [--json]
+
+Prints the locations of each site and the methods that they allow.
+
+  -c, --config FILE   gate file or site file
+  -j, --json          as JSON
+  -h, --help          this text
+END
+
+# ---- check ----
+
+expect_text sh -c "'$GATE' check -c shop.ini 2>errors" <<'END'
+shop.ini:13: grant at /admin: DELETE until 2999-12-31 OPS-123
+shop.ini:14: grant at /admin: GET, HEAD, PATCH until 2020-02-29
+shop.ini: good: sites=1 locations=6 upstreams=1 warnings=3
+END
+expect_line 'shop\.ini:14: .*grant has ended' cat errors
+expect_line 'shop\.ini:17: .*PATCH goes upstream as POST' cat errors
+expect '' sh -c "'$GATE' check -q -c shop.ini 2>&1"
+echo 'allow = @form BREW' >>shop.ini
+expect_refusal 1 '^shop\.ini:29: .*BREW' "$GATE" check -c shop.ini
+expect_refusal 2 '-c FILE is missing' "$GATE" check
+expect_refusal 2 'unknown option --loud' "$GATE" check --loud
+expect_text "$GATE" check --help <<'END'
+usage: methodgate check -c FILE [-q]
+
+Reads FILE and the site files it names, looks up the servers' names, and
+prints every error, warning and grant as file:line: message.
+
+  -c, --config FILE   gate file or site file
+  -q, --quiet         nothing when all is good; warnings are left out
+  -n, --no-resolve    don't look up names of servers
+  -h, --help          this text
+
+Exit status: 0 good (there may be warnings), 1 bad, 2 usage.
+END
+done_here
