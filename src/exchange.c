@@ -403,6 +403,16 @@ step_answer(struct exchange *x)
 }
 
 static void
+tell_server(const struct exchange *x, struct access *access)
+{
+	access->upstream = x->location->upstream->name;
+	access->server = x->choice.server->host;
+	access->transport = x->transport_name;
+	if (x->decision.sent != x->decision.method)
+		access->method_sent = x->sent_head.method;
+}
+
+static void
 tell(struct exchange *x, uint64_t bytes_out)
 {
 	const struct decision *decision = &x->decision;
@@ -423,6 +433,7 @@ tell(struct exchange *x, uint64_t bytes_out)
 	    .bytes_in = x->bytes_in,
 	    .bytes_out = bytes_out,
 	    .reason = x->reason,
+	    .would = decision->would,
 	    .flags = decision->flags,
 	    .site = decision->site,
 	    .location = decision->location,
@@ -438,19 +449,12 @@ tell(struct exchange *x, uint64_t bytes_out)
 		access.user_agent = agent->value;
 	if (referer != NULL)
 		access.referer = referer->value;
-	if (decision->sent != decision->method && x->choice.server != NULL)
-		access.method_sent =
-		    method_name(decision->sent, &decision->site->own);
 	if (decision->overrides.count > 0)
 		access.override =
 		    (struct slice){decision->overrides.token[0].token,
 			decision->overrides.token[0].len};
-	access.would = decision->would;
-	if (x->choice.server != NULL) {
-		access.upstream = x->location->upstream->name;
-		access.server = x->choice.server->host;
-		access.transport = x->transport_name;
-	}
+	if (x->choice.server != NULL)
+		tell_server(x, &access);
 	record_access(x->env->record, &access);
 }
 
@@ -554,6 +558,33 @@ request_moved(struct exchange *x)
 		rearm(x);
 }
 
+/* What the body names so far, where that is forbidden already: the rest of it
+ * need not come. False: it is refused. */
+static bool
+judge_early(struct exchange *x)
+{
+	struct policy_facts facts = policy_facts(x);
+	struct decision decision = x->decision;
+
+	policy_decide_body(&facts, &x->hold->found, &decision);
+	if (decision.verdict != VERDICT_ANSWER)
+		return true;
+	x->decision = decision;
+	fail(x, decision.reason);
+	return false;
+}
+
+/* False: it is refused. */
+static bool
+judge_piece(struct exchange *x, struct slice piece, size_t *taken)
+{
+	unsigned before = x->hold->found.count;
+
+	*taken = hold_take(x->hold, x->transport, piece);
+	x->bytes_in += *taken;
+	return x->hold->found.count == before || judge_early(x);
+}
+
 static size_t
 client_body(void *owner, struct slice piece)
 {
@@ -569,11 +600,13 @@ client_body(void *owner, struct slice piece)
 		fail(x, REASON_BODY_TOO_LARGE);
 		return piece.len;
 	}
-	if (x->hold != NULL)
-		taken = hold_take(x->hold, x->transport, piece);
-	else
+	if (x->hold != NULL) {
+		if (!judge_piece(x, piece, &taken))
+			return piece.len;
+	} else {
 		taken = x->transport->ops->body(x->transport, piece);
-	x->bytes_in += taken;
+		x->bytes_in += taken;
+	}
 	request_moved(x);
 	return taken;
 }

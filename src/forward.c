@@ -392,8 +392,8 @@ is_ours(const struct gate_config *gate, struct slice name)
 	if (first == 'x' && name.len >= family.len &&
 	    field_folds_alike((struct slice){name.at, family.len}, family) &&
 	    (name.len == family.len ||
-		field_folds_alike((struct slice){name.at + family.len, 1},
-		    SLICE("-"))))
+		field_folds_alike(
+		    (struct slice){name.at + family.len, 1}, SLICE("-"))))
 		return true;
 	if (first == 'x' &&
 	    (field_folds_alike(name, SLICE("x-real-ip")) ||

@@ -603,32 +603,34 @@ flag_places(struct decision *decision, const struct override_set *set)
 static bool
 names_path(const struct field *field)
 {
-	if (field->id == FIELD_X_ORIGINAL_URL ||
-	    field->id == FIELD_X_REWRITE_URL)
-		return true;
-	return field_folds_alike(field->name, SLICE("x-original-url")) ||
-	       field_folds_alike(field->name, SLICE("x-rewrite-url"));
+	return field->id == FIELD_X_ORIGINAL_URL ||
+	       field->id == FIELD_X_REWRITE_URL ||
+	       (field->id == FIELD_OTHER &&
+		   (field_folds_alike(field->name, SLICE("x-original-url")) ||
+		       field_folds_alike(
+			   field->name, SLICE("x-rewrite-url"))));
 }
 
-static void
-flag_path_override(const struct head *head, struct decision *decision)
-{
-	for (unsigned i = 0; i < head->field_count; i++)
-		if (names_path(&head->fields[i]))
-			decision->flags |= FLAG_BIT(FLAG_PATH_OVERRIDE);
-}
-
-/* All fields that name another method or path begin so, but for cookies; most
- * requests have none that does. */
+/* Flags fields that name another path. True when there are some that may name
+ * another method: both begin with an x, but for cookies, and most requests have
+ * none of them. */
 static bool
-may_name_other(const struct head *head)
+glance_at_fields(const struct head *head, struct decision *decision)
 {
-	for (unsigned i = 0; i < head->field_count; i++)
-		if (head->fields[i].id == FIELD_COOKIE ||
-		    (head->fields[i].name.len > 0 &&
-			(head->fields[i].name.at[0] | 0x20) == 'x'))
-			return true;
-	return false;
+	bool some = false;
+
+	for (unsigned i = 0; i < head->field_count; i++) {
+		const struct field *field = &head->fields[i];
+
+		if (field->id == FIELD_COOKIE)
+			some = true;
+		if (field->name.len == 0 || (field->name.at[0] | 0x20) != 'x')
+			continue;
+		some = true;
+		if (names_path(field))
+			decision->flags |= FLAG_BIT(FLAG_PATH_OVERRIDE);
+	}
+	return some;
 }
 
 /* Question 7. False: answered. */
@@ -638,10 +640,8 @@ ask_override(const struct policy_facts *facts, struct decision *decision)
 	struct override_set *set = &decision->overrides;
 	enum reason reason;
 
-	if (may_name_other(facts->head)) {
-		flag_path_override(facts->head, decision);
+	if (glance_at_fields(facts->head, decision))
 		override_read_head(facts->head, set);
-	}
 	if (facts->head->query.len > 0)
 		override_read_query(facts->head->query, set);
 	flag_places(decision, set);

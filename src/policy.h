@@ -124,7 +124,8 @@ struct decision {
 	const struct location_rules *reading;  /* one that narrowed allow, or
 						  made the path ambiguous */
 	uint8_t answers[QUESTION_COUNT];       /* enum question_answer */
-	struct override_set overrides; /* of header and query, then body; last */
+	/* of header and query, then body; the last member */
+	struct override_set overrides;
 };
 
 /* Pure: same facts, same decision; no allocation but in facts->arena, no clock,
@@ -137,8 +138,8 @@ struct decision {
  * streams. In report mode questions 3 to 9 and 11 only note what they would
  * have answered; limits are refused in every mode. */
 void policy_decide(const struct policy_facts *facts, struct decision *decision);
-/* All readings of the request's path that are judged there, but for letter case;
- * for explain. The path begins with '/'. */
+/* All readings of the request's path that are judged there, but for letter
+ * case; for explain. The path begins with '/'. */
 struct readings;
 void policy_readings(const struct policy_facts *facts,
     const struct site_rules *site, struct readings *out);

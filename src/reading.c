@@ -220,6 +220,10 @@ find_refused(struct slice path, unsigned held)
 	enum reading refused = READING_COUNT;
 
 	for (size_t i = 0; i < path.len && (held & SUSPECT) != 0; i++) {
+		unsigned char c = (unsigned char)path.at[i];
+
+		if (c > ' ' && c < 0xc0 && c != '%')
+			continue;
 		refused = refused_at(path, i);
 		if (refused != READING_COUNT)
 			break;

@@ -951,47 +951,52 @@ START_TEST(an_empty_body_is_complete_at_once)
 }
 END_TEST
 
-/* The field stands at the very end. */
+/* The field stands at the very end, which tells that its value is complete. */
 #define SPLIT(text) text, sizeof(text) - 1
 #define PART                                                                   \
 	"--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\n"      \
 	"DELETE\r\n--b--\r\n"
 static const struct {
 	const char *head, *body;
-	size_t length;
-	bool streams; /* but for its last byte */
+	size_t length, left; /* left: not needed any more */
+	bool streams;	     /* but for its last byte */
 } forbidden[] = {
-    {FORM("/form", "18"), SPLIT("a=1&_method=DELETE"), false},
-    {FORM("/long", "18"), SPLIT("a=1&_method=DELETE"), true},
-    {CHUNKED("/form"), SPLIT("a=1&_method=DELETE"), true},
+    {FORM("/form", "18"), SPLIT("a=1&_method=DELETE"), 0, false},
+    {FORM("/long", "18"), SPLIT("a=1&_method=DELETE"), 0, true},
+    {CHUNKED("/form"), SPLIT("a=1&_method=DELETE"), 0, true},
     {TYPED("/form", "application/json", "20"),
-	SPLIT("{\"_method\":\"DELETE\"}"), false},
+	SPLIT("{\"_method\":\"DELETE\"}"), 1, false},
     {TYPED("/long", "application/json", "20"),
-	SPLIT("{\"_method\":\"DELETE\"}"), true},
-    {TYPED("/form", "multipart/form-data; boundary=b", "72"), SPLIT(PART),
+	SPLIT("{\"_method\":\"DELETE\"}"), 1, true},
+    {TYPED("/form", "multipart/form-data; boundary=b", "70"), SPLIT(PART), 4,
 	false},
-    {TYPED("/long", "multipart/form-data; boundary=b", "72"), SPLIT(PART),
+    {TYPED("/long", "multipart/form-data; boundary=b", "70"), SPLIT(PART), 4,
 	true},
-    {CHUNKED("/long"), SPLIT("_method=DELETE"), true},
+    {CHUNKED("/long"), SPLIT("_method=DELETE"), 0, true},
+    /* or at the start */
+    {FORM("/form", "16"), SPLIT("_method=DELETE&a"), 1, false},
+    {FORM("/long", "40"), SPLIT("_method=DELETE&aaaaaaaaaaaaaaaaaaaaaaaaa"), 25,
+	true},
+    {CHUNKED("/form"), SPLIT("_method=DELETE&aaaaaaaaaaaaaaaaaaaaaaaaa"), 25,
+	true},
 };
 
-START_TEST(a_forbidden_field_at_the_very_end_is_never_completed)
+START_TEST(a_form_with_a_forbidden_field_is_never_completed)
 {
 	static const struct fake_script script[] = {{.response = HELLO}};
-	size_t length = forbidden[_i].length;
+	size_t seen = forbidden[_i].length - forbidden[_i].left;
 	bool streams = forbidden[_i].streams;
 
 	stream();
 	play(script, COUNT(script));
-	open_body(forbidden[_i].head, forbidden[_i].body, length);
+	open_body(forbidden[_i].head, forbidden[_i].body, forbidden[_i].length);
 	until_over();
 	expect_answer(403, NULL);
 	expect_has(client.body, "override_not_allowed");
 	ck_assert(!client.close);
-	ck_assert_uint_eq(client.upload.len, 0);
 	ck_assert_uint_eq(fake_upstream.opened, streams);
 	ck_assert_uint_eq(fake_upstream.cancelled, streams);
-	ck_assert_uint_eq(fake_upstream.body_len, streams ? length - 1 : 0);
+	ck_assert_uint_eq(fake_upstream.body_len, streams ? seen - 1 : 0);
 	ck_assert(!fake_upstream.request_done);
 	ck_assert_uint_eq(record.count.reasons[REASON_OVERRIDE_NOT_ALLOWED], 1);
 	ck_assert_uint_eq(record.count.flags[FLAG_OVERRIDE_BODY], 1);
@@ -1015,6 +1020,35 @@ START_TEST(a_transport_that_holds_the_body_is_cancelled_unconnected)
 	ck_assert_uint_eq(fake_upstream.cancelled, 1);
 	ck_assert_uint_eq(fake_upstream.complete, 0);
 	ck_assert_uint_eq(record.count.forwarded, 0);
+}
+END_TEST
+
+START_TEST(a_transport_that_holds_is_given_no_more_than_needed)
+{
+	static const struct fake_script script[] = {
+	    {.response = HELLO, .holds_body = true}};
+
+	play(script, COUNT(script));
+	fake_client_open(&client, FORM("/long", "20"), "_method=DELETE&abcde");
+	until_over();
+	expect_answer(403, NULL);
+	ck_assert(has_bytes("_method=DELETE&"));
+	ck_assert_uint_eq(fake_upstream.cancelled, 1);
+	ck_assert_uint_eq(record.count.forwarded, 0);
+}
+END_TEST
+
+/* What is allowed is not refused for being found early. */
+START_TEST(an_allowed_field_at_the_start_lets_the_rest_come)
+{
+	static const struct fake_script script[] = {{.response = HELLO}};
+
+	play(script, COUNT(script));
+	fake_client_open(&client, FORM("/long", "17"), "_method=PUT&abcde");
+	until_over();
+	expect_answer(200, "hello");
+	ck_assert(has_bytes("_method=PUT&abcde"));
+	ck_assert_uint_eq(record.count.flags[FLAG_OVERRIDE_BODY], 1);
 }
 END_TEST
 
@@ -1747,10 +1781,13 @@ add_judged(TCase *tcase)
 	    tcase, a_longer_or_chunked_form_streams_but_for_its_last_byte);
 	tcase_add_test(tcase, an_empty_body_is_complete_at_once);
 	tcase_add_loop_test(tcase,
-	    a_forbidden_field_at_the_very_end_is_never_completed, 0,
+	    a_form_with_a_forbidden_field_is_never_completed, 0,
 	    COUNT(forbidden));
 	tcase_add_test(
 	    tcase, a_transport_that_holds_the_body_is_cancelled_unconnected);
+	tcase_add_test(
+	    tcase, a_transport_that_holds_is_given_no_more_than_needed);
+	tcase_add_test(tcase, an_allowed_field_at_the_start_lets_the_rest_come);
 	tcase_add_test(tcase, a_clean_body_passes_a_transport_that_holds_it);
 	tcase_add_test(
 	    tcase, a_forbidden_field_after_the_response_has_begun_aborts_both);

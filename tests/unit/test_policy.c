@@ -109,6 +109,12 @@ static struct location_rules dav_rules[] = {
     {.pattern = SLICE("/rewrites/ro"), .allow = READ | BIT(POST)},
 };
 
+static struct location_rules tree_rules[] = {
+    {.pattern = SLICE("/t"), .allow = DAV},
+    {.pattern = SLICE("/t/ro"), .allow = READ},
+    {.pattern = SLICE("/T/rw"), .allow = DAV},
+};
+
 /* Nothing is refused in report mode, but what no mode forwards. */
 static struct location_rules report_rules[] = {
     {.pattern = SLICE("/read"),
@@ -130,7 +136,7 @@ static struct location_rules report_rules[] = {
 };
 
 static struct site_rules site, open_site, headless_site, reads, exact, slashes,
-    app, dav, reports, blind;
+    app, dav, trees, reports, blind;
 static struct hosts *door;
 static struct arena arena;
 
@@ -204,8 +210,8 @@ set_up(void)
 	arena_init(&arena, NULL);
 	door = hosts_new();
 	site = (struct site_rules){.own = {2, {SLICE("PURGE"), SLICE("LIST")}}};
-	open_site = headless_site = exact = slashes = app = dav = blind =
-	    (struct site_rules){.has_slash = false};
+	open_site = headless_site = exact = slashes = app = dav = trees =
+	    blind = (struct site_rules){.has_slash = false};
 	reads = (struct site_rules){
 	    .path_params = params, .path_param_count = COUNT(params)};
 	reports =
@@ -221,6 +227,9 @@ set_up(void)
 	build(&slashes, "slash.example", slash_rules, COUNT(slash_rules));
 	build(&app, "app.example", app_rules, COUNT(app_rules));
 	build(&dav, "dav.example", dav_rules, COUNT(dav_rules));
+	build(&trees, "tree.example", tree_rules, COUNT(tree_rules));
+	trie_free(trees.folded);
+	trees.folded = NULL;
 	build(&reports, "report.example", report_rules, COUNT(report_rules));
 	build(&blind, "blind.example", report_rules, COUNT(report_rules));
 }
@@ -229,7 +238,7 @@ static void
 tear_down(void)
 {
 	struct site_rules *const sites[] = {&site, &open_site, &headless_site,
-	    &reads, &exact, &slashes, &app, &dav, &reports, &blind};
+	    &reads, &exact, &slashes, &app, &dav, &trees, &reports, &blind};
 
 	for (size_t i = 0; i < COUNT(sites); i++) {
 		trie_free(sites[i]->locations);
@@ -1193,6 +1202,34 @@ START_TEST(webdav_acts_on_more_than_its_target)
 }
 END_TEST
 
+/* path_case = exact */
+START_TEST(trees_are_looked_for_in_every_reading)
+{
+	static const struct {
+		const char *path;
+		enum reason reason;
+	} paths[] = {
+	    {"/t", REASON_SUBTREE_NOT_ALLOWED},
+	    {"/t/x/..", REASON_SUBTREE_NOT_ALLOWED},
+	    {"/t/x%2f..", REASON_SUBTREE_NOT_ALLOWED},
+	    {"/t/x/..;/", REASON_SUBTREE_NOT_ALLOWED},
+	    {"/t.bak", REASON_NO_LOCATION},
+	    {"/t/ro.bak", REASON_METHOD_NOT_ALLOWED},
+	    {"/t/x", REASON_NONE},
+	    {"/t/RO", REASON_NONE},
+	    {"/T/rw", REASON_NONE},
+	};
+	struct decision decision;
+	size_t i;
+
+	for (i = 0; i < COUNT(paths); i++) {
+		decision = decide("DELETE", "tree.example", paths[i].path);
+		expect_reason(
+		    &decision, paths[i].reason, "DELETE", paths[i].path);
+	}
+}
+END_TEST
+
 START_TEST(what_is_repeated_is_not_believed)
 {
 	struct decision decision = decide_with("MOVE", "dav.example", "/dav/a",
@@ -1591,6 +1628,7 @@ main(void)
 	tcase_add_test(tcase, other_paths_in_fields_are_flagged);
 	tcase_add_loop_test(
 	    tcase, webdav_acts_on_more_than_its_target, 0, (int)COUNT(davs));
+	tcase_add_test(tcase, trees_are_looked_for_in_every_reading);
 	tcase_add_test(tcase, what_is_repeated_is_not_believed);
 	tcase_add_test(tcase, overrides_act_on_trees_too);
 	tcase_add_test(tcase, a_body_on_get_is_flagged_or_refused);
