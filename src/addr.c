@@ -17,8 +17,12 @@
 #define MAPPED_BITS (IPV6_BITS - IPV4_BITS) /* of ::ffff:0:0/96 */
 #define UNIX_BITS 255
 
+#define PATH_AT offsetof(struct sockaddr_un, sun_path)
+#define PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
 static_assert(ADDR_TEXT_MAX >= INET6_ADDRSTRLEN + sizeof("[]:65535"),
     "every address fits");
+static_assert(ADDR_TEXT_MAX >= PATH_SIZE + sizeof("unix:"), "every path fits");
 
 /* An IPv4 address mapped into IPv6, or an IPv6 address as it is. */
 struct ip {
@@ -130,15 +134,34 @@ has_colon(struct slice s)
 	return slice_find(s, ':', 0) < s.len;
 }
 
+/* With a NUL at the end, which not every kernel demands. */
+static bool
+parse_path(struct slice path, struct addr *out)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&out->sa;
+
+	if (path.len == 0 || path.len >= PATH_SIZE || path.at[0] != '/' ||
+	    memchr(path.at, '\0', path.len) != NULL)
+		return false;
+	*out = (struct addr){.len = (socklen_t)(PATH_AT + path.len + 1)};
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path.at, path.len);
+	return true;
+}
+
 bool
 addr_parse(struct slice s, struct addr *out)
 {
 	static const struct ip any = {{0}};
+	const struct slice prefix = SLICE("unix:");
 	struct slice host, port_text;
 	bool bracketed;
 	uint16_t port;
 	struct ip ip;
 
+	if (slice_starts(s, prefix))
+		return parse_path(
+		    (struct slice){s.at + prefix.len, s.len - prefix.len}, out);
 	if (!split(s, &host, &port_text, &bracketed) ||
 	    !parse_port(port_text, &port))
 		return false;
@@ -251,14 +274,17 @@ addr_resolve(const char *host, uint16_t port, struct addr *out, int max,
 	return -1;
 }
 
+/* Up to a NUL, unless it comes first: an abstract name has a length only. */
 static struct slice
 unix_path(const struct addr *a)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
-	size_t before = offsetof(struct sockaddr_un, sun_path);
+	struct slice path = {
+	    un->sun_path, a->len > PATH_AT ? a->len - PATH_AT : 0};
 
-	return (struct slice){
-	    un->sun_path, a->len > before ? a->len - before : 0};
+	if (path.len > 0 && path.at[0] != '\0')
+		path.len = slice_find(path, '\0', 0);
+	return path;
 }
 
 static uint32_t
@@ -330,6 +356,18 @@ addr_ip_text(const struct addr *a, char *out)
 	return strlen(text);
 }
 
+/* A peer has no path, as a rule, and an abstract name is nobody's here. */
+static size_t
+unix_text(const struct addr *a, char *out)
+{
+	struct slice path = unix_path(a);
+
+	if (path.len == 0 || path.at[0] == '\0')
+		return (size_t)snprintf(out, ADDR_TEXT_MAX, "unix");
+	return (size_t)snprintf(
+	    out, ADDR_TEXT_MAX, "unix:%.*s", SLICE_ARG(path));
+}
+
 size_t
 addr_text(const struct addr *a, char *out)
 {
@@ -338,7 +376,9 @@ addr_text(const struct addr *a, char *out)
 	bool brackets = has_colon((struct slice){ip, len});
 	int n;
 
-	if (a->len == 0 || a->sa.ss_family == AF_UNIX) {
+	if (a->len > 0 && a->sa.ss_family == AF_UNIX)
+		return unix_text(a, out);
+	if (a->len == 0) {
 		memcpy(out, ip, len + 1);
 		return len;
 	}

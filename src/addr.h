@@ -10,7 +10,7 @@
 
 #include "slice.h"
 
-#define ADDR_TEXT_MAX 64
+#define ADDR_TEXT_MAX 128
 
 struct addr {
 	struct sockaddr_storage sa;
@@ -20,11 +20,12 @@ struct addr {
 /* A network for trusted_proxies: "10.0.0.0/8", "::1", "unix". */
 struct addr_net {
 	uint8_t bytes[16]; /* IPv4 is mapped to ::ffff:a.b.c.d */
-	uint8_t bits;      /* of 128; 255: any unix peer */
+	uint8_t bits;	   /* of 128; 255: any unix peer */
 };
 
 /* "127.0.0.1:80", "[::1]:80", "*:80" (the IPv6 any address, dual stack), ":80"
- * likewise. Numeric only, port 0 included. false: not such an address. */
+ * likewise. Numeric only, port 0 included. "unix:/path": a socket of the file
+ * system, its path absolute. false: not such an address. */
 bool addr_parse(struct slice s, struct addr *out);
 /* Numeric address without a port, as in X-Forwarded-For: "192.0.2.1",
  * "2001:db8::1", "[2001:db8::1]", each with an optional :port that is dropped
@@ -37,13 +38,15 @@ bool addr_split_host_port(struct slice s, struct slice *host, uint16_t *port);
  * count, or -1 with *error a static text. */
 int addr_resolve(const char *host, uint16_t port, struct addr *out, int max,
     const char **error);
-/* Same address and port; an IPv4 address and the mapped one are the same. */
+/* Same address and port, or the same path, byte for byte; an IPv4 address and
+ * the mapped one are the same. */
 bool addr_eq(const struct addr *a, const struct addr *b);
 uint16_t addr_port(const struct addr *a);
 /* Text without port ("192.0.2.1", "2001:db8::1", "unix", "-" for none), mapped
  * addresses as IPv4; out needs ADDR_TEXT_MAX bytes. Returns the length. */
 size_t addr_ip_text(const struct addr *a, char *out);
-/* Text with port ("192.0.2.1:80", "[::1]:80"). */
+/* Text with port ("192.0.2.1:80", "[::1]:80"), or with the path, as it is
+ * ("unix:/run/a"). */
 size_t addr_text(const struct addr *a, char *out);
 /* false also when a bit past the network's own is set ("10.0.0.1/8"). */
 bool addr_net_parse(struct slice s, struct addr_net *out);

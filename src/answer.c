@@ -520,7 +520,6 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_PING] = "proxy_internal_response",
     [REASON_LOOP] = "proxy_loop_detected",
     [REASON_TOO_MANY_CONNECTIONS] = "connection_limit_reached",
-    [REASON_TRANSPORT_UNSUPPORTED] = "proxy_configuration_error",
     [REASON_UPSTREAM_REFUSED] = "connection_refused",
     [REASON_UPSTREAM_CONNECT_TIMEOUT] = "connection_timeout",
     [REASON_UPSTREAM_TIMEOUT] = "http_response_timeout",

@@ -13,7 +13,6 @@
 #include "h1_body.h"
 #include "h1_head.h"
 #include "override_scan.h"
-#include "transport_evhttp.h"
 #include "uri.h"
 
 static const char help[] =
@@ -211,22 +210,18 @@ try_forward(struct inquiry *inquiry)
 	    .strip = decision->strip,
 	    .now = inquiry->now};
 	struct addr peer;
+	struct forward_ids ids = {.left = 0};
+	struct forward_visit visit = {
+	    .gate = gate, .peer = &peer, .ids = &ids};
 	struct head sent;
-	enum reason why;
 
 	addr_parse_ip(SLICE("127.0.0.1"), &peer);
-	forward_origin(
-	    gate, &inquiry->head, &peer, false, &inquiry->arena, &origin);
+	forward_origin(&visit, &inquiry->head, &inquiry->arena, &origin);
 	if (decision->sent != decision->method)
 		facts.method =
 		    method_name(decision->sent, &decision->site->own);
-	why = forward_request(&facts, &inquiry->head, &inquiry->arena, &sent);
-	if (why != REASON_NONE)
-		return why;
-	return transport_evhttp_can(
-		   &sent, inquiry->plan, location->upstream->evhttp_body_limit)
-		   ? REASON_NONE
-		   : REASON_TRANSPORT_UNSUPPORTED;
+	return forward_request(
+	    &facts, &inquiry->head, &inquiry->arena, &sent);
 }
 
 /* The length of a chunked body is only known now (question 10). False: it is

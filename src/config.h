@@ -65,6 +65,7 @@ struct upstream_config {
 	uint32_t connect_timeout, response_timeout, body_timeout;
 	uint32_t response_head_limit;
 	uint64_t evhttp_body_limit;
+	uint32_t idle_max, idle_timeout; /* of kept connections */
 	const char *file;
 	unsigned line;
 };

@@ -1049,7 +1049,9 @@ new_upstream(struct reading *r, struct slice name)
 	    config_arena(&r->draft.config->arena, sizeof(*upstream));
 
 	upstream->name = keep(r, name);
-	upstream->transport = TRANSPORT_EVHTTP;
+	upstream->transport = TRANSPORT_NATIVE;
+	upstream->idle_max = 64;
+	upstream->idle_timeout = 4000;
 	upstream->connect_timeout = 3 * 1000;
 	upstream->response_timeout = 60 * 1000;
 	upstream->body_timeout = 60 * 1000;

@@ -12,6 +12,9 @@
 #include "forward.h"
 #include "hold.h"
 #include "transport_evhttp.h"
+#include "transport_native.h"
+
+#define YOUNG_MS 1000u /* idle for less: surely still open */
 
 enum state {
 	READ,	 /* a head came: who asks, for what */
@@ -45,9 +48,13 @@ struct exchange {
 	struct slice answer_left; /* of a local answer's body, in the arena */
 	uint64_t bytes_in, started_us, answered_us;
 	int status, upstream_status;
-	const char *transport_name; /* static; NULL: none was opened */
+	const char *transport_name;    /* static; NULL: none was opened */
+	const struct carrier *carrier; /* the env's */
+	bool replayed;		       /* its kept connection had closed */
+	bool same_server; /* the next transport goes where the last went */
 	bool request_done, request_sent, head_sent, blocked;
-	bool complete; /* the whole response was given to the client */
+	bool upload_blocked; /* the transport has not taken all it was given */
+	bool complete;	     /* the whole response was given to the client */
 };
 
 /* What a wait costs at most, and what it is called when it is over. */
@@ -79,9 +86,13 @@ wait_connect(const struct exchange *x)
 	    REASON_UPSTREAM_CONNECT_TIMEOUT};
 }
 
+/* As long as the server takes what comes, it is the client that is waited for:
+ * client_h1 has that deadline. */
 static struct wait
 wait_response(const struct exchange *x)
 {
+	if (!x->request_done && !x->upload_blocked)
+		return wait_none(x);
 	return (struct wait){
 	    x->location->upstream->response_timeout, REASON_UPSTREAM_TIMEOUT};
 }
@@ -107,7 +118,7 @@ static const struct {
     [CONNECT] = {step_connect, wait_connect,
 	TO(CONNECT) | TO(FORWARD) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
     [FORWARD] = {step_forward, wait_response,
-	TO(RELAY) | TO(ANSWER) | TO(FINISH)},
+	TO(CONNECT) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
     [RELAY] = {step_relay, wait_body, TO(FINISH)},
     [ANSWER] = {step_answer, wait_none, TO(FINISH)},
     [FINISH] = {step_finish, wait_none, 0},
@@ -149,9 +160,13 @@ advance(struct exchange *x, enum state to)
 static enum state
 step_read(struct exchange *x)
 {
+	struct forward_visit visit = {.gate = &x->config->gate,
+	    .peer = x->client->peer,
+	    .secure = x->client->secure,
+	    .ids = &x->env->ids};
+
 	x->request_done = x->plan.kind == BODY_NONE;
-	forward_origin(&x->config->gate, &x->head, x->client->peer,
-	    x->client->secure, &x->arena, &x->origin);
+	forward_origin(&visit, &x->head, &x->arena, &x->origin);
 	return x->reason == REASON_NONE ? DECIDE : ANSWER;
 }
 
@@ -212,7 +227,7 @@ start_hold(struct exchange *x)
 
 	if (!x->decision.scan)
 		return;
-	if (x->decision.hold && !x->env->transport_holds)
+	if (x->decision.hold && !x->carrier->holds)
 		mode = x->plan.kind == BODY_LENGTH &&
 			       x->plan.length <= x->location->form_hold
 			   ? HOLD_ALL
@@ -226,6 +241,20 @@ static bool
 holds_all(const struct exchange *x)
 {
 	return x->hold != NULL && x->hold->mode == HOLD_ALL;
+}
+
+/* Whatever the upstream's own kind cannot carry goes native. */
+static const struct carrier *
+choose_carrier(const struct exchange *x)
+{
+	const struct upstream_config *upstream = x->location->upstream;
+	const struct carrier *carrier = &x->env->carriers[upstream->transport];
+
+	if (carrier->can_carry == NULL ||
+	    carrier->can_carry(
+		&x->sent_head, x->plan, upstream->evhttp_body_limit))
+		return carrier;
+	return &x->env->carriers[TRANSPORT_NATIVE];
 }
 
 static enum state
@@ -245,14 +274,28 @@ step_decide(struct exchange *x)
 	why = make_sent_head(x);
 	if (why != REASON_NONE)
 		return answer_with(x, why);
-	if (x->env->can_carry != NULL &&
-	    !x->env->can_carry(&x->sent_head, x->plan,
-		x->location->upstream->evhttp_body_limit))
-		return answer_with(x, REASON_TRANSPORT_UNSUPPORTED);
+	x->carrier = choose_carrier(x);
 	if (x->plan.kind == BODY_NONE)
 		return CONNECT;
 	start_hold(x);
 	return SCAN;
+}
+
+static bool
+is_idempotent(const struct exchange *x)
+{
+	return method_is_idempotent(x->decision.method) &&
+	       method_is_idempotent(x->decision.sent);
+}
+
+/* How long a kept connection may have been idle. One that the server is about
+ * to close costs a replay, and what is not idempotent can't be replayed. */
+static uint32_t
+max_idle(const struct exchange *x)
+{
+	if (x->replayed)
+		return 0;
+	return is_idempotent(x) ? UINT32_MAX : YOUNG_MS;
 }
 
 /* Opens a transport to the next server and gives it the head. */
@@ -261,17 +304,22 @@ open_transport(struct exchange *x, const struct transport_events *events)
 {
 	const struct upstream_config *upstream = x->location->upstream;
 	struct transport_request request = {.loop = x->env->loop,
+	    .links = x->env->links,
+	    .keep = {upstream->idle_max, upstream->idle_timeout},
+	    .max_idle = max_idle(x),
 	    .head_limit = upstream->response_head_limit,
 	    .events = events,
 	    .owner = x};
 
-	if (!upstream_choose(x->env->upstreams, upstream, &x->choice))
+	if (!x->same_server &&
+	    !upstream_choose(x->env->upstreams, upstream, &x->choice))
 		return false;
+	x->same_server = false;
 	if (x->started_us == 0)
 		x->started_us = loop_now_us();
 	request.server = x->choice.addr;
-	x->transport = x->env->open_transport(&request);
-	assert(x->transport->holds_body == x->env->transport_holds);
+	x->transport = x->carrier->open(&request);
+	assert(x->transport->holds_body == x->carrier->holds);
 	x->transport_name = x->transport->name;
 	x->request_sent = false;
 	x->transport->ops->start(x->transport, &x->sent_head, x->plan);
@@ -607,6 +655,7 @@ client_body(void *owner, struct slice piece)
 		taken = x->transport->ops->body(x->transport, piece);
 		x->bytes_in += taken;
 	}
+	x->upload_blocked = taken < piece.len;
 	request_moved(x);
 	return taken;
 }
@@ -692,6 +741,7 @@ transport_ready(void *owner)
 		advance(x, FORWARD);
 		return;
 	}
+	x->upload_blocked = false;
 	rearm(x);
 	finish_request(x);
 	if (!x->request_done)
@@ -775,13 +825,30 @@ transport_end(void *owner)
 	advance(x, FINISH);
 }
 
+/* A kept connection that closed before it answered: once more on a new one, if
+ * the request is still all here and may be seen twice (RFC 9110 9.2.2), or was
+ * not seen. */
+static bool
+replay(struct exchange *x, const struct transport_broken *how)
+{
+	bool is_here = x->plan.kind == BODY_NONE || x->state == CONNECT;
+
+	if (!how->reused || how->response_seen || x->replayed || x->head_sent ||
+	    !is_here || (how->sent && !is_idempotent(x)))
+		return false;
+	x->replayed = true;
+	x->same_server = true;
+	advance(x, CONNECT);
+	return true;
+}
+
 static void
 transport_broken(void *owner, const struct transport_broken *how)
 {
 	struct exchange *x = owner;
 
 	x->transport = NULL;
-	if (!how->sent && try_next(x))
+	if (replay(x, how) || (!how->sent && try_next(x)))
 		return;
 	if (x->head_sent && reason_status(how->why) != 0)
 		fail(x, REASON_UPSTREAM_TRUNCATED);
@@ -805,9 +872,10 @@ exchange_env_init(struct exchange_env *env, struct loop *loop)
 {
 	memset(env, 0, sizeof(*env));
 	env->loop = loop;
-	env->open_transport = transport_evhttp_open;
-	env->can_carry = transport_evhttp_can;
-	env->transport_holds = true;
+	env->carriers[TRANSPORT_EVHTTP] =
+	    (struct carrier){transport_evhttp_open, transport_evhttp_can, true};
+	env->carriers[TRANSPORT_NATIVE] =
+	    (struct carrier){transport_native_open, NULL, false};
 	pool_init(&env->pool, sizeof(struct exchange), 256);
 }
 

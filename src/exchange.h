@@ -11,9 +11,19 @@
 
 #include "client.h"
 #include "config.h"
+#include "forward.h"
 #include "record.h"
 #include "transport.h"
 #include "upstream.h"
+
+/* A kind of transport. */
+struct carrier {
+	transport_open_fn *open;
+	/* What it can carry, as transport_evhttp_can; NULL: all. */
+	bool (*can_carry)(const struct head *head, struct body_plan plan,
+	    uint64_t body_limit);
+	bool holds; /* its transports have holds_body */
+};
 
 /* What the exchanges of one worker share. */
 struct exchange_env {
@@ -21,11 +31,9 @@ struct exchange_env {
 	struct config *config; /* the generation in force; one reference */
 	struct upstreams *upstreams;
 	struct record *record;
-	transport_open_fn *open_transport;
-	/* What its transports can carry, as transport_evhttp_can; NULL: all. */
-	bool (*can_carry)(const struct head *head, struct body_plan plan,
-	    uint64_t body_limit);
-	bool transport_holds; /* its transports have holds_body */
+	struct forward_ids ids;
+	struct links *links; /* borrowed: the worker's; NULL: none are kept */
+	struct carrier carriers[2]; /* by enum transport_kind */
 	bool draining;	      /* answers end their connections */
 	unsigned live;	      /* exchanges under way */
 	struct pool pool;

@@ -330,10 +330,7 @@ print_way(const struct inquiry *inquiry)
 		       "%s:%u)\n",
 		    SLICE_ARG(sent_method(inquiry)), decision->location->file,
 		    location_of(decision->location)->rewrite_line);
-	if (inquiry->stopped == REASON_TRANSPORT_UNSUPPORTED)
-		puts("           but its transport (evhttp) cannot carry "
-		     "this: 502 transport_unsupported");
-	else if (inquiry->stopped != REASON_NONE)
+	if (inquiry->stopped != REASON_NONE)
 		printf("           but it ends here: %d %s\n",
 		    reason_status(inquiry->stopped),
 		    reason_word(inquiry->stopped));

@@ -29,7 +29,8 @@ static bool is_trusted(const struct gate_config *gate, const struct addr *addr);
 static struct slice ip_text(const struct addr *addr, struct arena *arena);
 static void believe(struct walk *walk, const struct head *head);
 static struct slice choose_request_id(const struct gate_config *gate,
-    const struct head *head, bool trusted, struct arena *arena);
+    const struct head *head, bool trusted, struct forward_ids *ids,
+    struct arena *arena);
 static const bool *named_fields(const struct head *head, struct arena *arena);
 static bool goes_up(
     const struct forward_facts *facts, const struct field *field);
@@ -43,29 +44,32 @@ static void add_via(struct head *to, const struct site *site, unsigned minor,
     struct arena *arena);
 static void add_x_forwarded(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
-static void point_destination(const struct head *from, struct head *to);
+static void point_destination(
+    const struct head *from, struct arena *arena, struct head *to);
 static void add_flags(
     const struct forward_facts *facts, struct arena *arena, struct head *to);
 static void add_forwarded(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
 
 void
-forward_origin(const struct gate_config *gate, const struct head *head,
-    const struct addr *peer, bool secure, struct arena *arena,
-    struct forward_origin *out)
+forward_origin(const struct forward_visit *visit, const struct head *head,
+    struct arena *arena, struct forward_origin *out)
 {
+	const struct gate_config *gate = visit->gate;
+	const struct addr *peer = visit->peer;
 	struct walk walk = {.gate = gate};
 
 	*out = (struct forward_origin){.peer = peer,
 	    .trusted = is_trusted(gate, peer),
-	    .scheme = secure ? SLICE("https") : SLICE("http")};
+	    .scheme = visit->secure ? SLICE("https") : SLICE("http")};
 	if (out->trusted)
 		believe(&walk, head);
 	if (walk.scheme.len > 0)
 		out->scheme = walk.scheme;
 	out->client_ip =
 	    ip_text(walk.client.len > 0 ? &walk.client : peer, arena);
-	out->request_id = choose_request_id(gate, head, out->trusted, arena);
+	out->request_id =
+	    choose_request_id(gate, head, out->trusted, visit->ids, arena);
 }
 
 /* A head like from, with room for all fields of both, but none there yet. */
@@ -104,7 +108,7 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 		return REASON_LOOP;
 	spend_forward(to, arena);
 	if (facts->destination)
-		point_destination(from, to);
+		point_destination(from, arena, to);
 	add_via(to, facts->site, from->minor, arena);
 	if (facts->site->forwarded == FORWARDED_X)
 		add_x_forwarded(facts, from, arena, to);
@@ -287,35 +291,49 @@ is_request_id(struct slice s)
 	return true;
 }
 
-/* Ids are no secrets: where the kernel has no random bytes yet, time and place
- * keep them apart (mixed as splitmix64 does). */
+/* Where the kernel has no random bytes yet, time and place keep ids apart
+ * (mixed as splitmix64 does). */
 static void
-draw_bytes(uint64_t out[2])
+make_up(uint64_t *out, unsigned count)
 {
 	struct timespec now;
+	uint64_t seed;
 
-	if (getrandom(out, 16, GRND_NONBLOCK) == 16)
-		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	out[0] = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	out[1] = out[0] ^ (uintptr_t)out;
-	for (int i = 0; i < 2; i++) {
-		out[i] += 0x9e3779b97f4a7c15u;
-		out[i] = (out[i] ^ (out[i] >> 30)) * 0xbf58476d1ce4e5b9u;
-		out[i] = (out[i] ^ (out[i] >> 27)) * 0x94d049bb133111ebu;
-		out[i] ^= out[i] >> 31;
+	seed = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	seed ^= (uintptr_t)out;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t x = seed += 0x9e3779b97f4a7c15u;
+
+		x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+		x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+		out[i] = x ^ (x >> 31);
 	}
 }
 
+/* Ids are no secrets, so they may be drawn ahead: one system call for many. */
+static void
+draw(struct forward_ids *ids, uint64_t out[2])
+{
+	if (ids->left < 2) {
+		if (getrandom(ids->words, sizeof(ids->words),
+			GRND_NONBLOCK) != (ssize_t)sizeof(ids->words))
+			make_up(ids->words, FORWARD_ID_WORDS);
+		ids->left = FORWARD_ID_WORDS;
+	}
+	out[0] = ids->words[--ids->left];
+	out[1] = ids->words[--ids->left];
+}
+
 static struct slice
-make_request_id(struct arena *arena)
+make_request_id(struct forward_ids *ids, struct arena *arena)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint64_t drawn[2];
 	unsigned char bytes[sizeof(drawn)];
 	char *text = arena_alloc(arena, 2 * sizeof(bytes));
 
-	draw_bytes(drawn);
+	draw(ids, drawn);
 	memcpy(bytes, drawn, sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		text[2 * i] = digits[bytes[i] >> 4];
@@ -326,7 +344,7 @@ make_request_id(struct arena *arena)
 
 static struct slice
 choose_request_id(const struct gate_config *gate, const struct head *head,
-    bool trusted, struct arena *arena)
+    bool trusted, struct forward_ids *ids, struct arena *arena)
 {
 	const struct field *field = NULL;
 
@@ -334,7 +352,7 @@ choose_request_id(const struct gate_config *gate, const struct head *head,
 		field = head_named(head, gate->request_id_header);
 	if (field != NULL && is_request_id(field->value))
 		return arena_copy(arena, field->value);
-	return make_request_id(arena);
+	return make_request_id(ids, arena);
 }
 
 /* Marks the fields with the name, or all if it is NULL. Nobody may have removed
@@ -497,16 +515,21 @@ add(struct head *to, enum field_id id, struct slice name, struct slice value)
 	to->fields[to->field_count++] = (struct field){name, value, id};
 }
 
-/* An absolute Destination names the host as the client sees it; the upstream
- * may know itself by another. What was judged is the path. */
+/* A Destination names scheme and host as the client sees them, and the upstream
+ * compares both with its own (RFC 4918 9.8.5). What was judged is the path; it
+ * goes up as a URL all the same, as mod_dav takes no path. */
 static void
-point_destination(const struct head *from, struct head *to)
+point_destination(const struct head *from, struct arena *arena, struct head *to)
 {
 	struct head there;
+	unsigned i;
 
 	if (dav_destination(from, METHOD_MOVE, &there) != DAV_DESTINATION_GOOD)
 		return;
-	for (unsigned i = 0; i < to->field_count; i++)
+	if (from->authority.len > 0)
+		there.target = arena_printf(arena, "http://%.*s%.*s",
+		    SLICE_ARG(from->authority), SLICE_ARG(there.target));
+	for (i = 0; i < to->field_count; i++)
 		if (to->fields[i].id == FIELD_DESTINATION)
 			to->fields[i].value = there.target;
 }

@@ -10,6 +10,21 @@
 /* How much room for fields the results need beyond the incoming head's. */
 #define FORWARD_FIELDS_ADDED 8
 
+/* Random words for request ids, drawn ahead; one worker's. Zero it first. */
+#define FORWARD_ID_WORDS 64
+struct forward_ids {
+	uint64_t words[FORWARD_ID_WORDS];
+	unsigned left;
+};
+
+/* A request's way in. */
+struct forward_visit {
+	const struct gate_config *gate;
+	const struct addr *peer;
+	bool secure; /* the connection has TLS */
+	struct forward_ids *ids;
+};
+
 struct forward_origin {
 	const struct addr *peer;
 	bool trusted;		/* the peer is one of trusted_proxies */
@@ -24,9 +39,8 @@ struct forward_origin {
  * proxy's request_id_header when it is 1 to 128 visible ASCII bytes, else made
  * of 16 random bytes in hex. Text lives in the arena. secure: the connection
  * has TLS. The head may be incomplete. */
-void forward_origin(const struct gate_config *gate, const struct head *head,
-    const struct addr *peer, bool secure, struct arena *arena,
-    struct forward_origin *out);
+void forward_origin(const struct forward_visit *visit, const struct head *head,
+    struct arena *arena, struct forward_origin *out);
 
 /* The head to send upstream: facts->method, target and Host byte for byte;
  * hop-by-hop fields, those that Connection names, `Proxy`, Expect, framing
@@ -45,7 +59,7 @@ struct forward_facts {
 	struct slice method; /* that is sent */
 	flag_set flags;	     /* known so far, for flag_header */
 	bool strip;	     /* override fields stay here */
-	bool destination;    /* judged by its path, and sent as such */
+	bool destination;    /* judged by its path, and sent with Host */
 	time_t now;
 };
 enum reason forward_request(const struct forward_facts *facts,

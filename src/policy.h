@@ -116,7 +116,7 @@ struct decision {
 	bool scan;	    /* the body may name a method: feed it */
 	bool hold;	    /* and must not be completed upstream before */
 	bool strip;	    /* override fields do not go upstream */
-	bool destination;   /* was judged by its path, and is sent as one */
+	bool destination;   /* was judged by its path, and is sent with Host */
 	enum reason would;  /* report: what would have answered, or NONE */
 	flag_set flags;
 	const struct site_rules *site;	       /* NULL: none */

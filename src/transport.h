@@ -16,13 +16,14 @@
 #include "reason.h"
 
 struct transport;
+struct links;
 struct loop;
 
 struct transport_broken {
-	enum reason why;    /* UPSTREAM_*: refused, timeouts, closed, malformed */
-	bool sent;          /* some byte of the request may have been seen */
+	enum reason why; /* UPSTREAM_*: refused, timeouts, closed, malformed */
+	bool sent;	 /* some byte of the request may have been seen */
 	bool response_seen; /* some byte of a response came */
-	bool reused;        /* the connection had carried an exchange before */
+	bool reused;	    /* the connection had carried an exchange before */
 };
 
 struct transport_ops {
@@ -33,9 +34,9 @@ struct transport_ops {
 	size_t (*body)(struct transport *t, struct slice piece);
 	/* The request is complete (also when it has no body). */
 	void (*end)(struct transport *t);
-	void (*pause)(struct transport *t);  /* no body events */
+	void (*pause)(struct transport *t); /* no body events */
 	void (*resume)(struct transport *t);
-	void (*cancel)(struct transport *t); /* nobody waits any more */
+	void (*cancel)(struct transport *t);   /* nobody waits any more */
 	int (*lend_wire)(struct transport *t); /* NULL op: has none to lend */
 };
 
@@ -46,8 +47,8 @@ struct transport_events {
 	void (*interim)(void *owner, const struct head *head);
 	/* The final head, checked; plan: the body that follows. Hop-by-hop
 	 * fields are still in. */
-	void (*head)(void *owner, const struct head *head,
-	    struct body_plan plan);
+	void (*head)(
+	    void *owner, const struct head *head, struct body_plan plan);
 	/* Takes from the front. Less than len: paused, the transport keeps the
 	 * rest and offers it again after resume. */
 	size_t (*body)(void *owner, struct slice piece);
@@ -59,14 +60,23 @@ struct transport_events {
 struct transport {
 	const struct transport_ops *ops;
 	const struct transport_events *events;
-	void *owner;      /* of the events; NULL after cancel */
+	void *owner;	  /* of the events; NULL after cancel */
 	const char *name; /* "evhttp", "native": for the log */
 	bool holds_body;  /* wants the whole body before it connects */
+};
+
+/* How connections are kept after an exchange. */
+struct links_policy {
+	unsigned max; /* idle ones of one address; 0: none */
+	uint32_t ms;  /* that each may be idle */
 };
 
 /* What a transport needs to be opened. Its deadlines are the exchange's. */
 struct transport_request {
 	struct loop *loop;
+	struct links *links; /* of the worker; NULL: evhttp keeps none */
+	struct links_policy keep;
+	uint32_t max_idle; /* ms that a kept one may have been idle; 0: new */
 	const struct addr *server;
 	uint32_t head_limit; /* of the response */
 	const struct transport_events *events;

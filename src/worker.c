@@ -13,6 +13,7 @@
 
 #include "client_h1.h"
 #include "exchange.h"
+#include "links.h"
 #include "listener.h"
 #include "log.h"
 
@@ -22,6 +23,7 @@ struct worker {
 	struct record record;
 	struct exchange_env exchanges;
 	struct client_h1_env clients;
+	struct links links;
 	struct listener **listeners; /* NULL once draining */
 	struct timer drain_check;
 	pthread_t thread;
@@ -194,6 +196,7 @@ run(void *arg)
 	client_h1_env_done(&worker->clients);
 	/* transports that were cut free themselves in the next step */
 	event_base_loop(worker->loop.base, EVLOOP_NONBLOCK);
+	links_done(&worker->links);
 	loop_timer_stop(&worker->loop, &worker->drain_check);
 	record_flush(&worker->record);
 	return NULL;
@@ -226,6 +229,8 @@ worker_start(const struct worker_setup *setup)
 	record_init(&worker->record, &worker->loop);
 	record_set(&worker->record, &config->gate, setup->sink);
 	exchange_env_init(&worker->exchanges, &worker->loop);
+	links_init(&worker->links, &worker->loop);
+	worker->exchanges.links = &worker->links;
 	worker->exchanges.config = config;
 	worker->exchanges.upstreams = upstreams_new(config);
 	worker->exchanges.record = &worker->record;

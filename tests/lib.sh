@@ -30,14 +30,20 @@ fail()
 	exit 1
 }
 
-# Prints n ports that are free now.
+# Prints n ports that are free now, below those that the kernel gives to
+# clients.
 free_ports() # n
 {
 	python3 - "$1" <<-'END'
-	import socket, sys
-	held = [socket.socket() for _ in range(int(sys.argv[1]))]
-	for s in held:
-	    s.bind(("127.0.0.1", 0))
+	import random, socket, sys
+	held = []
+	while len(held) < int(sys.argv[1]):
+	    s = socket.socket()
+	    try:
+	        s.bind(("127.0.0.1", random.randrange(10000, 32768)))
+	        held.append(s)
+	    except OSError:
+	        s.close()
 	print(*(s.getsockname()[1] for s in held))
 	END
 }

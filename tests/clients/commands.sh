@@ -211,7 +211,6 @@ END
 expect_text part verdict explain POST /api -H 'Transfer-Encoding: chunked' \
     <<'END'
 verdict    forwarded to upstream app: 127.0.0.1:3000
-           but its transport (evhttp) cannot carry this: 502 transport_unsupported
 END
 
 # ---- explain: overrides, whatever the answer ----

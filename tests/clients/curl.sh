@@ -23,6 +23,12 @@ allow = @read
 allow = @rest @webdav
 [location /reports]
 allow = GET
+[upstream old]
+server = 127.0.0.1:$upstream
+transport = evhttp
+[location /old]
+allow = @rest @webdav
+upstream = old
 END
 
 expect_line '"method": "GET"' curl -sS "$url/hello?x=1"
@@ -38,9 +44,15 @@ expect_line '"reason": ?"method_case"' \
     curl -sS -X get -H 'Accept: application/json' "$url/"
 expect_line '"body_bytes": 3' curl -sS -X PUT -d new "$url/api/1"
 expect_line '"body_bytes": 5' curl -sS -d hello "$url/api"
-expect 502 status -X PROPFIND "$url/api"
-expect_line 'transport_unsupported' curl -sS -X PROPFIND "$url/api"
+expect_line '"method": "PROPFIND"' curl -sS -X PROPFIND "$url/api"
+expect_line '"body_bytes": 3' curl -sS -X PROPPATCH -d new "$url/api"
 expect 405 status -X PROPFIND "$url/"
+
+# Over evhttp goes what evhttp carries, and the rest goes natively by itself.
+expect_line '"method": "DELETE"' curl -sS -X DELETE "$url/old/1"
+expect_line '"method": "PROPFIND"' curl -sS -X PROPFIND "$url/old/2"
+expect_line '"body_bytes": 5' curl -sS -d hello \
+    -H 'Transfer-Encoding: chunked' "$url/old/3"
 
 # curl waits for 100 Continue, gets it, and gives the body.
 head -c 500000 /dev/zero >"$folder/half"
@@ -77,4 +89,17 @@ while [ "$i" -lt 50 ]; do
 done >"$folder/many"
 expect '50' sh -c "curl -sS --no-progress-meter -m 60 -Z -K '$folder/many' -w '%{http_code}\n' |
     grep -c 200"
+
+# A graceful stop writes all access lines.
+kill "$gate"
+wait "$gate"
+carried() # path transport
+{
+	expect_line "\"url.path\":\"$1\".*transport\":\"$2\"" \
+	    cat "$folder/gate.log"
+}
+carried /api/1 native
+carried /old/1 evhttp
+carried /old/2 native
+carried /old/3 native
 done_here

@@ -44,11 +44,11 @@ forget(struct event **event)
 }
 
 static int
-bind_any_port(const char *ip, struct addr *addr)
+bind_any_port(const char *address, struct addr *addr)
 {
 	int fd;
 
-	ck_assert(addr_parse(slice_of(ip), addr));
+	ck_assert(addr_parse(slice_of(address), addr));
 	fd = socket(
 	    addr->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -64,14 +64,17 @@ bind_any_port(const char *ip, struct addr *addr)
 }
 
 bool
-fake_server_open(struct fake_server *server, struct loop *loop, const char *ip,
-    const struct fake_act *acts)
+fake_server_open(struct fake_server *server, struct loop *loop,
+    const char *address, const struct fake_act *acts)
 {
 	int size = SMALL_BUFFER;
 
-	*server = (struct fake_server){
-	    .loop = loop, .acts = acts, .fd = -1, .text = mem_alloc(1)};
-	server->listening = bind_any_port(ip, &server->addr);
+	*server = (struct fake_server){.loop = loop,
+	    .script = acts,
+	    .acts = acts,
+	    .fd = -1,
+	    .text = mem_alloc(1)};
+	server->listening = bind_any_port(address, &server->addr);
 	if (server->listening < 0)
 		return false;
 	setsockopt(
@@ -151,8 +154,15 @@ go_on(struct fake_server *server)
 static void
 next_act(struct fake_server *server)
 {
-	server->acts++;
+	const struct fake_act *act = ++server->acts;
+
 	server->act_done = 0;
+	if (act->verb != FAKE_AGAIN)
+		return;
+	server->rounds++;
+	server->acts = act->count == 0 || server->rounds < act->count
+			   ? server->script
+			   : act + 1;
 }
 
 void
@@ -164,6 +174,27 @@ fake_server_go(struct fake_server *server)
 }
 
 static void
+forget_heard(struct fake_server *server)
+{
+	server->text_len = server->heard = 0;
+	server->text[0] = '\0';
+}
+
+/* Whose place the next one takes: he has gone, or it is an error. */
+static void
+forget_peer(struct fake_server *server)
+{
+	char byte;
+
+	ck_assert(server->fd < 0 ||
+		  recv(server->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0 ||
+		  errno != EAGAIN);
+	hang_up(server);
+	forget_heard(server);
+	server->fin_heard = server->reset_heard = false;
+}
+
+static void
 on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct fake_server *server = arg;
@@ -172,8 +203,8 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	ck_assert_int_ge(got, 0);
-	server->connections++;
-	ck_assert_int_lt(server->fd, 0);
+	if (server->connections++ > 0)
+		forget_peer(server);
 	setsockopt(got, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	server->fd = got;
 	server->read_event = watch(server, got, EV_READ, on_readable);
@@ -211,6 +242,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	server->heard += (uint64_t)n;
 	keep(server, bytes, (size_t)n);
+	if (server->tap != NULL)
+		server->tap(server, (struct slice){bytes, (size_t)n});
 	go_on(server);
 }
 
@@ -268,6 +301,9 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		break;
 	case FAKE_RESET:
 		reset(server);
+		break;
+	case FAKE_FORGET:
+		forget_heard(server);
 		break;
 	default:
 		break;

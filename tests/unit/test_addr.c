@@ -141,6 +141,65 @@ START_TEST(what_is_no_address_with_port_is_refused)
 }
 END_TEST
 
+#define PATH_107                                                               \
+	"/run/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+START_TEST(a_unix_socket_is_known_by_its_path)
+{
+	static const char *const accepts[] = {"unix:/run/app.sock", "unix:/a",
+	    "unix:/", "unix:/run/a b\xff:80", "unix:" PATH_107};
+	static const char *const refuses[] = {"unix:", "unix", "unix:run/a",
+	    "unix:./a", "unix:@a", "unix: /a", "UNIX:/a", " unix:/a",
+	    "unix://a" PATH_107, "unix:" PATH_107 "a", "unix:80"};
+	struct addr a;
+	size_t i;
+
+	ck_assert_uint_eq(strlen(PATH_107), 107);
+	for (i = 0; i < COUNT(accepts); i++) {
+		const struct sockaddr_un *un = (struct sockaddr_un *)&a.sa;
+
+		a = must_parse(accepts[i]);
+		ck_assert_int_eq(a.sa.ss_family, AF_UNIX);
+		ck_assert_str_eq(un->sun_path, accepts[i] + 5);
+		ck_assert_uint_eq(
+		    a.len, offsetof(struct sockaddr_un, sun_path) +
+			       strlen(un->sun_path) + 1);
+		ck_assert_uint_eq(addr_port(&a), 0);
+		check_text(&a, accepts[i], "unix");
+	}
+	for (i = 0; i < COUNT(refuses); i++)
+		ck_assert_msg(
+		    !parse(addr_parse, refuses[i], &a), "took %s", refuses[i]);
+	ck_assert(!addr_parse(SLICE("unix:/run/a\0b"), &a));
+	ck_assert(!addr_parse(SLICE("unix:/run/a\0"), &a));
+}
+END_TEST
+
+/* As the kernel gives addresses: with the NUL, without it, abstract. */
+START_TEST(unix_sockets_differ_by_every_byte_of_their_path)
+{
+	struct addr a = must_parse("unix:/run/a"), b = unix_addr("/run/a");
+	struct addr other = must_parse("unix:/run/ab"), peer = unix_addr("");
+	struct addr x = {.len = offsetof(struct sockaddr_un, sun_path) + 3};
+	struct addr y;
+	struct sockaddr_un *un = (struct sockaddr_un *)&x.sa;
+
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, "\0a", 3);
+	y = x;
+	ck_assert(addr_eq(&x, &y));
+	((struct sockaddr_un *)&y.sa)->sun_path[2] = 'b';
+	ck_assert(!addr_eq(&x, &y));
+	check_text(&x, "unix", "unix");
+	ck_assert(a.len != b.len);
+	ck_assert(addr_eq(&a, &b));
+	ck_assert(!addr_eq(&a, &other));
+	ck_assert(!addr_eq(&a, &peer));
+	ck_assert(!addr_eq(&a, &x));
+}
+END_TEST
+
 START_TEST(forwarded_addresses_lose_their_port)
 {
 	static const char *const accepts[][2] = {
@@ -400,6 +459,8 @@ main(void)
 
 	tcase_add_test(tcase, addresses_with_port_are_parsed_and_printed);
 	tcase_add_test(tcase, what_is_no_address_with_port_is_refused);
+	tcase_add_test(tcase, a_unix_socket_is_known_by_its_path);
+	tcase_add_test(tcase, unix_sockets_differ_by_every_byte_of_their_path);
 	tcase_add_test(tcase, forwarded_addresses_lose_their_port);
 	tcase_add_test(tcase, host_and_port_are_split);
 	tcase_add_test(tcase, numeric_hosts_resolve_to_themselves);

@@ -486,7 +486,6 @@ START_TEST(proxy_status_names_the_kind_of_error)
 	    {REASON_SUBTREE_NOT_ALLOWED, "http_request_denied"},
 	    {REASON_LOOP, "proxy_loop_detected"},
 	    {REASON_TOO_MANY_CONNECTIONS, "connection_limit_reached"},
-	    {REASON_TRANSPORT_UNSUPPORTED, "proxy_configuration_error"},
 	    {REASON_UPSTREAM_REFUSED, "connection_refused"},
 	    {REASON_UPSTREAM_CONNECT_TIMEOUT, "connection_timeout"},
 	    {REASON_UPSTREAM_TIMEOUT, "http_response_timeout"},

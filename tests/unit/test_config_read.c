@@ -301,8 +301,8 @@ static const struct refusal bad_keys[] = {
 	"t.ini:4: path_params: +" BAD_PARAM
 	"t.ini:5: path_params: p16: too many parameters: a site has room for "
 	"16\n"},
-    {SITE "idle_timeout = 4s\n" ROOT,
-	"t.ini:6: unknown key idle_timeout in [upstream]: it is a key of "
+    {SITE "head_timeout = 4s\n" ROOT,
+	"t.ini:6: unknown key head_timeout in [upstream]: it is a key of "
 	"[gate]\n"},
     {SITE ROOT "Options = answer\n",
 	"t.ini:8: unknown key Options in [location]: did you mean options?\n"},
@@ -311,8 +311,12 @@ static const struct refusal bad_keys[] = {
     {SITE "[location /]\nallow =\n[location /x]\noptions = answer\n",
 	"t.ini:7: allow has no value\nt.ini:8: " NO_ALLOW},
     {SITE "[location /]\n", "t.ini:6: " NO_ALLOW},
-    {SITE "transport = native\n" ROOT,
-	"t.ini:6: transport = native: this version takes only evhttp\n"},
+    {SITE "transport = pigeon\n" ROOT,
+	"t.ini:6: transport = pigeon: write one of: evhttp native\n"},
+    {SITE "idle_max = 100001\nidle_timeout = 9\n" ROOT,
+	"t.ini:6: idle_max = 100001: out of range: 0 to 100000\n"
+	"t.ini:7: idle_timeout = 9: not a time: write a number with s, m, h "
+	"or d, such as 9s\n"},
     {SITE ROOT "options = maybe\nbody_limit = 10x\nbody_limit = 1\n",
 	"t.ini:8: options = maybe: write one of: forward answer\n"
 	"t.ini:9: body_limit = 10x: " BAD_SIZE
@@ -946,7 +950,9 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert(site->via_on_responses);
 	ck_assert_int_eq(site->error_cache, ERROR_CACHE_NO_STORE);
 	ck_assert_int_eq(site->error_format, ERROR_FORMAT_AUTO);
-	ck_assert_int_eq(upstream->transport, TRANSPORT_EVHTTP);
+	ck_assert_int_eq(upstream->transport, TRANSPORT_NATIVE);
+	ck_assert_uint_eq(upstream->idle_max, 64);
+	ck_assert_uint_eq(upstream->idle_timeout, 4000);
 	ck_assert_uint_eq(upstream->connect_timeout, 3000);
 	ck_assert_uint_eq(upstream->response_timeout, 60000);
 	ck_assert_uint_eq(upstream->body_timeout, 60000);

@@ -121,6 +121,18 @@ lines_of(const struct head *head)
 	return out;
 }
 
+static struct forward_ids ids;
+
+static void
+come(const struct head *head, const struct addr *peer, bool secure,
+    struct forward_origin *origin)
+{
+	struct forward_visit visit = {
+	    .gate = &gate, .peer = peer, .secure = secure, .ids = &ids};
+
+	forward_origin(&visit, head, &arena, origin);
+}
+
 static enum reason
 forward(struct fixture *f, const char *peer, struct head *to)
 {
@@ -131,7 +143,7 @@ forward(struct fixture *f, const char *peer, struct head *to)
 	facts.origin = &origin;
 	if (facts.method.len == 0)
 		facts.method = f->head.method;
-	forward_origin(&gate, &f->head, &addr, false, &arena, &origin);
+	come(&f->head, &addr, false, &origin);
 	origin.request_id = SLICE("id");
 	return forward_request(&facts, &f->head, &arena, to);
 }
@@ -673,15 +685,16 @@ START_TEST(override_fields_stay_here_where_they_are_stripped)
 }
 END_TEST
 
-START_TEST(a_judged_destination_becomes_a_path)
+START_TEST(a_judged_destination_becomes_a_url_of_the_host)
 {
 	static const struct {
 		const char *from, *to;
 	} rows[] = {
-	    {"http://app.example/a/b", "/a/b"},
-	    {"HTTP://app.example:80/a%2Fb?q=1", "/a%2Fb?q=1"},
-	    {"https://app.example", "/"},
-	    {"/a/../b", "/a/../b"},
+	    {"http://app.example/a/b", "http://app.example:8080/a/b"},
+	    {"HTTP://a.example:80/a?q=1", "http://app.example:8080/a?q=1"},
+	    {"http://a.example/a%2Fb", "http://app.example:8080/a%2Fb"},
+	    {"https://app.example", "http://app.example:8080/"},
+	    {"/a/../b", "http://app.example:8080/a/../b"},
 	    /* what could not be read is as it was */
 	    {"", ""},
 	    {"*", "*"},
@@ -691,6 +704,8 @@ START_TEST(a_judged_destination_becomes_a_path)
 	    {"http://me@app.example/a", "http://me@app.example/a"},
 	};
 	char lines[256], wanted[512];
+	struct fixture f;
+	struct head to;
 	size_t i;
 
 	site.forwarded = FORWARDED_OFF;
@@ -708,6 +723,12 @@ START_TEST(a_judged_destination_becomes_a_path)
 	judged.destination = true;
 	goes(STRANGER, "Destination: http://a/x\nDestination: http://a/y\n",
 	    HOST "Destination: http://a/x\nDestination: http://a/y\n" LAST);
+	/* HTTP/1.0 without Host */
+	lay(&f, "Destination: http://a/x\n");
+	f.head.authority = SLICE_NONE;
+	ck_assert_int_eq(forward(&f, STRANGER, &to), REASON_NONE);
+	ck_assert_str_eq(lines_of(&to), "Host: \nDestination: /x\n" LAST);
+	clear(&f);
 }
 END_TEST
 
@@ -771,7 +792,7 @@ START_TEST(the_client_is_the_rightmost_that_nobody_trusts)
 		struct addr peer = peer_of(rows[i].peer);
 
 		lay(&f, rows[i].lines);
-		forward_origin(&gate, &f.head, &peer, false, &arena, &origin);
+		come(&f.head, &peer, false, &origin);
 		ck_assert_msg(
 		    slice_eq(origin.client_ip, slice_of(rows[i].client)),
 		    "%s: %s gave %.*s, wanted %s", rows[i].peer, rows[i].lines,
@@ -831,8 +852,7 @@ START_TEST(the_scheme_is_the_connections_or_a_trusted_word)
 		struct addr peer = peer_of(rows[i].peer);
 
 		lay(&f, rows[i].lines);
-		forward_origin(
-		    &gate, &f.head, &peer, rows[i].secure, &arena, &origin);
+		come(&f.head, &peer, rows[i].secure, &origin);
 		ck_assert_msg(slice_eq(origin.scheme, slice_of(rows[i].scheme)),
 		    "%s: %s gave %.*s", rows[i].peer, rows[i].lines,
 		    SLICE_ARG(origin.scheme));
@@ -849,7 +869,7 @@ id_of(const char *peer, const char *lines)
 	struct fixture f;
 
 	lay(&f, lines);
-	forward_origin(&gate, &f.head, &addr, false, &arena, &origin);
+	come(&f.head, &addr, false, &origin);
 	clear(&f); /* the id must not lie there */
 	return origin.request_id;
 }
@@ -890,14 +910,14 @@ END_TEST
 
 START_TEST(made_request_ids_differ)
 {
-	struct slice ids[64];
+	struct slice texts[64];
 	size_t i, j;
 
-	for (i = 0; i < COUNT(ids); i++) {
-		ids[i] = id_of(STRANGER, "");
-		ck_assert(is_made(ids[i]));
+	for (i = 0; i < COUNT(texts); i++) {
+		texts[i] = id_of(STRANGER, "");
+		ck_assert(is_made(texts[i]));
 		for (j = 0; j < i; j++)
-			ck_assert(!slice_eq(ids[i], ids[j]));
+			ck_assert(!slice_eq(texts[i], texts[j]));
 	}
 }
 END_TEST
@@ -1019,7 +1039,7 @@ main(void)
 	tcase_add_test(tcase, all_flags_at_once_fit);
 	tcase_add_test(
 	    tcase, override_fields_stay_here_where_they_are_stripped);
-	tcase_add_test(tcase, a_judged_destination_becomes_a_path);
+	tcase_add_test(tcase, a_judged_destination_becomes_a_url_of_the_host);
 	tcase_add_test(tcase, the_client_is_the_rightmost_that_nobody_trusts);
 	tcase_add_test(tcase, the_scheme_is_the_connections_or_a_trusted_word);
 	tcase_add_test(tcase, a_trusted_request_id_is_kept);

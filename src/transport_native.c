@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: ISC */
+/* transport_native: one exchange over one link.
+ *
+ *   OPENING -> CONNECTING -> AWAITING (a head) -> RELAYING (its body) -> GONE
+ *        \_______________________/  a link that was idle
+ *
+ * The head, and small pieces, wait in `out` for what comes with them, so that
+ * they leave in one call; then `out` holds what the socket does not take. Bytes
+ * are read into the worker's scratch and go from there to the owner; what he
+ * does not take is kept in `in`. An event that is due inside a command waits
+ * for the next step. */
+#include "transport_native.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "h1_body.h"
+#include "h1_head.h"
+#include "links.h"
+#include "loop.h"
+#include "method.h"
+
+#define READ_MAX (64u * 1024) /* of one read; bounds `in` past a head */
+#define OUT_MAX (64u * 1024)  /* of the body that waits for the socket */
+#define COALESCE 1024u	      /* `out` up to this waits for what follows */
+#define INTERIM_MAX 16
+#define KEEP_BLOCKS 256
+
+enum state { OPENING, CONNECTING, AWAITING, RELAYING, GONE };
+
+struct native {
+	struct transport base;
+	struct loop *loop;   /* borrowed: outlives its transports */
+	struct links *links; /* borrowed likewise */
+	struct link *link;   /* ours until it is kept or closed */
+	struct addr server;
+	struct step step;
+	enum state state;
+	enum body_kind out_kind;
+	uint64_t out_left; /* of the request's body, still to be given */
+	struct buffer out, in;
+	char method[METHOD_TOKEN_MAX]; /* a copy: it outlives the request */
+	size_t method_len;
+	struct head head; /* of the response; fields are the links' */
+	struct h1_body body;
+	struct links_policy keep;
+	uint32_t head_limit, max_idle;
+	uint32_t hint; /* ms that the server keeps the link */
+	unsigned interims;
+	enum reason failure; /* found inside a command: told in the next step */
+	/* facts about the exchange, not states */
+	bool body_begun;   /* some of it was taken */
+	bool request_done; /* end was given */
+	bool ready_due;	   /* ready has not been told yet */
+	bool sent, response_seen;
+	bool write_failed; /* what the server said before may still come */
+	bool persistent;
+	bool paused, blocked;
+};
+
+static const struct transport_ops ops;
+static const struct wire_events wire_events;
+static void on_step(struct step *step);
+
+static struct native *
+from_base(struct transport *base)
+{
+	return (struct native *)base;
+}
+
+static struct native *
+of_wire(struct wire *wire)
+{
+	return ((struct link *)wire)->user;
+}
+
+struct transport *
+transport_native_open(const struct transport_request *request)
+{
+	struct pool *pool = &request->links->natives;
+	struct native *t;
+
+	if (pool->size == 0)
+		pool_init(pool, sizeof(*t), KEEP_BLOCKS);
+	t = pool_get(pool);
+	memset(t, 0, sizeof(*t));
+	t->base = (struct transport){.ops = &ops,
+	    .events = request->events,
+	    .owner = request->owner,
+	    .name = "native"};
+	t->loop = request->loop;
+	t->links = request->links;
+	t->server = *request->server;
+	t->keep = request->keep;
+	t->max_idle = request->max_idle;
+	t->head_limit = request->head_limit;
+	t->step.fn = on_step;
+	buffer_init(&t->out, &t->loop->buffers);
+	buffer_init(&t->in, &t->loop->buffers);
+	return &t->base;
+}
+
+static void
+become(struct native *t, enum state to)
+{
+	static const bool legal[GONE][GONE + 1] = {
+	    [OPENING] = {[CONNECTING] = true, [AWAITING] = true, [GONE] = true},
+	    [CONNECTING] = {[AWAITING] = true, [GONE] = true},
+	    [AWAITING] = {[RELAYING] = true, [GONE] = true},
+	    [RELAYING] = {[GONE] = true},
+	};
+
+	assert(t->state < GONE && legal[t->state][to]);
+	t->state = to;
+}
+
+/* ---- the end ---- */
+
+static void
+destroy(struct native *t)
+{
+	if (t->link != NULL)
+		links_close(t->link);
+	buffer_release(&t->out);
+	buffer_release(&t->in);
+	pool_put(&t->links->natives, t);
+}
+
+/* The rest is freed in the next step: callers may stand inside an event. */
+static void
+leave(struct native *t)
+{
+	become(t, GONE);
+	t->base.owner = NULL;
+	if (t->link != NULL)
+		wire_close(&t->link->wire);
+	loop_defer(t->loop, &t->step);
+}
+
+/* Cut short: what the kernel still holds for the server must not look like the
+ * rest of a request. */
+static void
+cut(struct native *t)
+{
+	if (t->link != NULL)
+		wire_reset(&t->link->wire);
+	leave(t);
+}
+
+/* False when the owner has left. */
+static bool
+tell_ready(struct native *t)
+{
+	if (!t->ready_due)
+		return true;
+	t->ready_due = false;
+	t->base.events->ready(t->base.owner);
+	return t->state != GONE;
+}
+
+/* Until ready is told the owner may believe that he still has all of the body:
+ * he could send it once more. */
+static void
+tell_broken(struct native *t, enum reason why)
+{
+	void *owner = t->base.owner;
+	struct transport_broken how;
+
+	if (t->body_begun && !tell_ready(t))
+		return;
+	how = (struct transport_broken){.why = why,
+	    .sent = t->sent,
+	    .response_seen = t->response_seen,
+	    .reused = t->link != NULL && t->link->reused};
+	cut(t);
+	t->base.events->broken(owner, &how);
+}
+
+/* The link goes back before the owner hears of the end: his next exchange may
+ * take it. */
+static void
+tell_end(struct native *t, bool leftover)
+{
+	void *owner = t->base.owner;
+	struct link *link = t->link;
+
+	if (t->persistent && !leftover && t->request_done && !t->write_failed &&
+	    buffer_len(&t->out) == 0) {
+		t->link = NULL;
+		links_keep(link, t->keep.max, t->keep.ms, t->hint);
+	}
+	leave(t);
+	t->base.events->end(owner);
+}
+
+/* ---- the request: bytes ---- */
+
+static void
+fail_write(struct native *t)
+{
+	t->write_failed = true;
+	buffer_release(&t->out);
+	loop_defer(t->loop, &t->step);
+}
+
+/* Takes n written bytes off what waits and then off the pieces, and keeps what
+ * is left of the pieces. */
+static void
+keep_rest(struct native *t, size_t n, const struct slice *pieces, int count)
+{
+	size_t waiting = buffer_len(&t->out);
+	size_t taken = n < waiting ? n : waiting;
+
+	buffer_consume(&t->out, taken);
+	n -= taken;
+	for (int i = 0; i < count; i++) {
+		taken = n < pieces[i].len ? n : pieces[i].len;
+		n -= taken;
+		buffer_append(&t->out, (struct slice){pieces[i].at + taken,
+					   pieces[i].len - taken});
+	}
+}
+
+/* Writes what waits and then the pieces; what the socket does not take is
+ * kept. */
+static void
+emit(struct native *t, const struct slice *pieces, int count)
+{
+	struct slice waiting = buffer_slice(&t->out);
+	struct iovec iov[4] = {{(void *)waiting.at, waiting.len}};
+	ssize_t wrote = 0;
+
+	for (int i = 0; i < count; i++)
+		iov[i + 1] =
+		    (struct iovec){(void *)pieces[i].at, pieces[i].len};
+	if (!t->blocked)
+		wrote = wire_write(&t->link->wire, iov, count + 1);
+	if (wrote == WIRE_FAILED) {
+		fail_write(t);
+		return;
+	}
+	t->sent = t->sent || wrote > 0;
+	keep_rest(t, (size_t)wrote, pieces, count);
+	t->blocked = buffer_len(&t->out) > 0;
+	if (t->blocked)
+		wire_write_on(&t->link->wire);
+}
+
+static bool
+has_connection(const struct native *t)
+{
+	return t->state == AWAITING || t->state == RELAYING;
+}
+
+static void
+flush(struct native *t)
+{
+	if (has_connection(t) && !t->blocked && buffer_len(&t->out) > 0)
+		emit(t, NULL, 0);
+}
+
+/* Small pieces wait for what follows them in this step. */
+static void
+put(struct native *t, const struct slice *pieces, int count)
+{
+	size_t size = buffer_len(&t->out);
+
+	for (int i = 0; i < count; i++)
+		size += pieces[i].len;
+	if (size > COALESCE) {
+		emit(t, pieces, count);
+		return;
+	}
+	for (int i = 0; i < count; i++)
+		buffer_append(&t->out, pieces[i]);
+	loop_defer(t->loop, &t->step);
+}
+
+/* ---- the request: its head ---- */
+
+/* RFC 9110 8.6: a length of 0 is said where a body would have a meaning. */
+static bool
+says_length(struct slice method)
+{
+	unsigned number = method_find(method, NULL);
+
+	return number == METHOD_POST || number == METHOD_PUT ||
+	       number == METHOD_PATCH;
+}
+
+static size_t
+write_framing(
+    const struct head *head, struct body_plan plan, bool close, char out[96])
+{
+	const char *connection = close ? "Connection: close\r\n" : "";
+
+	if (plan.kind == BODY_CHUNKED)
+		return (size_t)snprintf(out, 96,
+		    "Transfer-Encoding: chunked\r\n%s\r\n", connection);
+	if (plan.kind == BODY_LENGTH || says_length(head->method))
+		return (size_t)snprintf(out, 96,
+		    "Content-Length: %llu\r\n%s\r\n",
+		    (unsigned long long)plan.length, connection);
+	return (size_t)snprintf(out, 96, "%s\r\n", connection);
+}
+
+/* The head with its framing, into `out`. RFC 9112 9.6: close is said where the
+ * link will not be kept. */
+static void
+put_head(struct native *t, const struct head *head, struct body_plan plan)
+{
+	bool close = (t->keep.max == 0 || t->keep.ms == 0) &&
+		     head_field(head, FIELD_CONNECTION) == NULL;
+	char *to = buffer_reserve(&t->out, h1_head_size(head) + 96);
+	size_t len = h1_head_write(head, to) - 2;
+
+	len += write_framing(head, plan, close, to + len);
+	t->out.end += (uint32_t)len;
+}
+
+static void
+start_connecting(struct native *t)
+{
+	t->link = links_open(t->links, &t->server);
+	if (t->link == NULL) {
+		t->failure = REASON_UPSTREAM_REFUSED;
+		loop_defer(t->loop, &t->step);
+		return;
+	}
+	become(t, CONNECTING);
+	wire_write_on(&t->link->wire);
+}
+
+/* A link that was idle, or a new one. */
+static void
+find_link(struct native *t)
+{
+	t->ready_due = true;
+	t->link = links_take(t->links, &t->server, t->max_idle);
+	if (t->link == NULL) {
+		start_connecting(t);
+	} else {
+		become(t, AWAITING);
+		loop_defer(t->loop, &t->step);
+	}
+	if (t->link == NULL)
+		return;
+	t->link->user = t;
+	t->link->wire.events = &wire_events;
+}
+
+/* ---- commands ---- */
+
+static void
+start(struct transport *base, const struct head *head, struct body_plan plan)
+{
+	struct native *t = from_base(base);
+
+	assert(t->link == NULL && head->method.len <= METHOD_TOKEN_MAX);
+	assert(head_field(head, FIELD_CONTENT_LENGTH) == NULL);
+	assert(head_field(head, FIELD_TRANSFER_ENCODING) == NULL);
+	assert(plan.kind != BODY_CLOSE);
+	memcpy(t->method, head->method.at, head->method.len);
+	t->method_len = head->method.len;
+	t->out_kind = plan.kind;
+	t->out_left = plan.kind == BODY_LENGTH ? plan.length : 0;
+	put_head(t, head, plan);
+	find_link(t);
+}
+
+/* All of a piece that is not too large. */
+static void
+give(struct native *t, struct slice piece)
+{
+	char size[H1_CHUNK_HEAD_MAX];
+	struct slice pieces[3];
+
+	if (t->out_kind != BODY_CHUNKED) {
+		assert(piece.len <= t->out_left);
+		t->out_left -= piece.len;
+		put(t, &piece, 1);
+		return;
+	}
+	pieces[0] = (struct slice){size, h1_chunk_head_write(piece.len, size)};
+	pieces[1] = piece;
+	pieces[2] = SLICE("\r\n");
+	put(t, pieces, 3);
+}
+
+/* How much body may be given now: while the socket takes it, OUT_MAX at a time;
+ * then what `out` still may hold. */
+static size_t
+room(const struct native *t)
+{
+	size_t waiting = t->blocked ? buffer_len(&t->out) : 0;
+
+	if (!has_connection(t))
+		return 0;
+	return waiting < OUT_MAX ? OUT_MAX - waiting : 0;
+}
+
+static size_t
+body(struct transport *base, struct slice piece)
+{
+	struct native *t = from_base(base);
+	size_t taken = 0, n;
+
+	assert(!t->request_done);
+	while (taken < piece.len && !t->write_failed && (n = room(t)) > 0) {
+		if (n > piece.len - taken)
+			n = piece.len - taken;
+		give(t, (struct slice){piece.at + taken, n});
+		taken += n;
+	}
+	/* Nobody reads it any more; the response decides what becomes of it. */
+	if (t->write_failed)
+		taken = piece.len;
+	t->body_begun = t->body_begun || taken > 0;
+	return taken;
+}
+
+static void
+end(struct transport *base)
+{
+	static const struct slice last = {"0\r\n\r\n", 5};
+	struct native *t = from_base(base);
+
+	assert(!t->request_done && (t->out_left == 0 || t->write_failed));
+	t->request_done = true;
+	if (t->out_kind == BODY_CHUNKED && !t->write_failed)
+		buffer_append(&t->out, last);
+	flush(t);
+}
+
+static void
+pause_body(struct transport *base)
+{
+	struct native *t = from_base(base);
+
+	t->paused = true;
+	if (t->state == RELAYING)
+		wire_read_off(&t->link->wire);
+}
+
+static void
+resume_body(struct transport *base)
+{
+	struct native *t = from_base(base);
+
+	t->paused = false;
+	if (t->state == RELAYING)
+		loop_defer(t->loop, &t->step);
+}
+
+static void
+cancel(struct transport *base)
+{
+	cut(from_base(base));
+}
+
+static const struct transport_ops ops = {
+    .start = start,
+    .body = body,
+    .end = end,
+    .pause = pause_body,
+    .resume = resume_body,
+    .cancel = cancel,
+};
+
+/* ---- the response ---- */
+
+/* "timeout=5, max=100": a second less, or UINT32_MAX where nothing is said. */
+static uint32_t
+keep_alive_hint(const struct head *head)
+{
+	static const struct slice name = {"timeout=", 8};
+	uint64_t least = UINT32_MAX / 1000, seconds;
+	bool said = false;
+
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct slice rest = head->fields[i].value, member;
+
+		if (head->fields[i].id != FIELD_KEEP_ALIVE)
+			continue;
+		while (slice_next(&rest, ',', &member)) {
+			struct slice start = {member.at, name.len};
+
+			if (member.len <= name.len ||
+			    !slice_eq_nocase(start, name) ||
+			    !slice_to_u64((struct slice){member.at + name.len,
+					      member.len - name.len},
+				&seconds))
+				continue;
+			said = true;
+			if (seconds < least)
+				least = seconds;
+		}
+	}
+	if (!said)
+		return UINT32_MAX;
+	return least > 1 ? (uint32_t)(least - 1) * 1000 : 0;
+}
+
+static void
+tell_head(struct native *t, struct body_plan plan)
+{
+	/* Nothing of ours asks HTTP/1.0 to keep the connection. */
+	t->persistent = t->head.minor > 0 && h1_persistent(&t->head) &&
+			plan.kind != BODY_CLOSE;
+	t->hint = keep_alive_hint(&t->head);
+	become(t, RELAYING);
+	h1_body_init(&t->body, plan);
+	t->base.events->head(t->base.owner, &t->head, plan);
+}
+
+/* A head that is complete. False: nothing more can be done now. */
+static bool
+on_head(struct native *t)
+{
+	struct slice method = {t->method, t->method_len};
+	struct body_plan plan;
+
+	if (h1_response_body(&t->head, method, &plan) != REASON_NONE ||
+	    t->head.status == 101 ||
+	    (t->head.status < 200 && ++t->interims > INTERIM_MAX)) {
+		tell_broken(t, REASON_UPSTREAM_MALFORMED);
+		return false;
+	}
+	if (t->head.status >= 200)
+		tell_head(t, plan);
+	else if (t->head.status != 100)
+		t->base.events->interim(t->base.owner, &t->head);
+	return t->state != GONE;
+}
+
+/* One head off *in. False: nothing more can be done now. */
+static bool
+take_head(struct native *t, struct slice *in)
+{
+	struct h1_limits limits = {
+	    .head = t->head_limit, .fields = LINKS_FIELDS};
+	enum reason why = REASON_NONE;
+	size_t used = 0;
+
+	t->head.fields = t->links->fields;
+	switch (h1_response_read(*in, &limits, &t->head, &used, &why)) {
+	case H1_MORE:
+		return false;
+	case H1_BAD:
+		tell_broken(t, why);
+		return false;
+	case H1_DONE:
+		break;
+	}
+	in->at += used;
+	in->len -= used;
+	return on_head(t);
+}
+
+/* One piece to the owner; what he does not take is again in *in. False: he can
+ * take no more now. */
+static bool
+give_piece(struct native *t, struct slice *in, struct slice piece)
+{
+	size_t taken = t->base.events->body(t->base.owner, piece);
+
+	if (t->state == GONE || taken == piece.len)
+		return t->state != GONE;
+	h1_body_unread(&t->body, piece.len - taken);
+	in->at -= piece.len - taken;
+	in->len += piece.len - taken;
+	t->paused = true;
+	return false;
+}
+
+/* Body off *in. False: nothing more can be done now. */
+static bool
+take_body(struct native *t, struct slice *in)
+{
+	struct slice piece;
+	enum reason why;
+
+	if (t->paused)
+		return false;
+	switch (h1_body_read(&t->body, in, &piece, &why)) {
+	case H1_BODY_DATA:
+		return give_piece(t, in, piece);
+	case H1_BODY_MORE:
+		break;
+	case H1_BODY_END:
+		tell_end(t, in->len > 0);
+		break;
+	case H1_BODY_BAD:
+		tell_broken(t, REASON_UPSTREAM_MALFORMED);
+		break;
+	}
+	return false;
+}
+
+/* Everything that can be done with these bytes; the rest goes to `in`. */
+static void
+run(struct native *t, struct slice bytes, bool from_in)
+{
+	struct slice in = bytes;
+	bool more = true;
+
+	while (more)
+		more = t->state == AWAITING ? take_head(t, &in)
+					    : take_body(t, &in);
+	if (t->state == GONE)
+		return;
+	if (from_in)
+		buffer_consume(&t->in, bytes.len - in.len);
+	else
+		buffer_append(&t->in, in);
+	if (t->state == RELAYING && t->paused)
+		wire_read_off(&t->link->wire);
+}
+
+/* FIN, or the connection broke. */
+static void
+end_of_response(struct native *t, bool reset)
+{
+	if (t->state == AWAITING)
+		tell_broken(t, REASON_UPSTREAM_CLOSED);
+	else if (!reset && h1_body_complete_at_close(&t->body))
+		tell_end(t, true);
+	else
+		tell_broken(t, REASON_UPSTREAM_TRUNCATED);
+}
+
+static void
+take_bytes(struct native *t, struct slice bytes)
+{
+	/* What came before the request is no answer to it. */
+	if (t->link->reused && !t->sent) {
+		tell_broken(t, REASON_UPSTREAM_CLOSED);
+		return;
+	}
+	t->response_seen = true;
+	if (!tell_ready(t))
+		return;
+	if (buffer_len(&t->in) == 0) {
+		run(t, bytes, false);
+	} else {
+		buffer_append(&t->in, bytes);
+		run(t, buffer_slice(&t->in), true);
+	}
+}
+
+/* ---- what the wire and the loop tell ---- */
+
+/* A write that failed has taken the error, so that reading ends with a FIN that
+ * proves nothing, or with nothing at all. */
+static void
+on_readable(struct wire *wire)
+{
+	struct native *t = of_wire(wire);
+	ssize_t n = wire_read(wire, t->loop->scratch, READ_MAX);
+
+	if (n > 0) {
+		take_bytes(t, (struct slice){t->loop->scratch, (size_t)n});
+		if (t->state != GONE && t->write_failed)
+			loop_defer(t->loop, &t->step);
+	} else if (n != WIRE_AGAIN || t->write_failed) {
+		end_of_response(t, n != 0 || t->write_failed);
+	}
+}
+
+static void
+on_connected(struct native *t)
+{
+	if (link_error(t->link) != 0) {
+		tell_broken(t, REASON_UPSTREAM_REFUSED);
+		return;
+	}
+	become(t, AWAITING);
+	wire_read_on(&t->link->wire);
+	if (t->request_done)
+		flush(t);
+	loop_defer(t->loop, &t->step); /* ready */
+}
+
+static void
+on_writable(struct wire *wire)
+{
+	struct native *t = of_wire(wire);
+
+	if (t->state == CONNECTING) {
+		on_connected(t);
+		return;
+	}
+	t->blocked = false;
+	flush(t);
+	if (!t->blocked && !t->request_done) {
+		t->ready_due = true;
+		tell_ready(t);
+	}
+}
+
+static const struct wire_events wire_events = {on_readable, on_writable};
+
+/* What has waited in `in`, and then the socket again. */
+static void
+read_on(struct native *t)
+{
+	if (t->state == RELAYING && !t->paused)
+		run(t, buffer_slice(&t->in), true);
+	if (!has_connection(t) || (t->state == RELAYING && t->paused))
+		return;
+	wire_read_on(&t->link->wire);
+	if (t->write_failed)
+		on_readable(&t->link->wire);
+}
+
+static void
+on_step(struct step *step)
+{
+	struct native *t =
+	    (struct native *)((char *)step - offsetof(struct native, step));
+
+	if (t->state == GONE) {
+		destroy(t);
+	} else if (t->failure != REASON_NONE) {
+		tell_broken(t, t->failure);
+	} else if (t->ready_due && has_connection(t)) {
+		/* The next step comes after a poll: what is to go with the
+		 * head may have been there by then. */
+		if (tell_ready(t) &&
+		    (buffer_len(&t->out) > 0 || t->write_failed))
+			loop_defer(t->loop, &t->step);
+	} else {
+		flush(t);
+		read_on(t);
+	}
+}
