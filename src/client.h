@@ -2,8 +2,9 @@
 /* client: what stands between a protocol towards the client (client_h1, later
  * client_h2) and who serves the exchange (exchange; demo). Mirrors transport.h.
  *
- *   client_h1 --events--> owner        (a request: open, body, end, broken, ready)
- *   client_h1 <--commands-- owner      (a response: interim, head, body, end, abort)
+ *   client_h1 --events--> owner        (a request: open, body, end, broken,
+ * ready) client_h1 <--commands-- owner      (a response: interim, head, body,
+ * end, abort)
  *
  * Rules. Slices die when the call returns. A command may be given inside an
  * event; no event is ever delivered inside a command: it waits for the next
@@ -30,10 +31,10 @@ struct client_ops {
 	/* 100 Continue if the client waits for it; harmless otherwise. The
 	 * owner calls it when he wants the body. */
 	void (*want_body)(struct client *client);
-	/* The final head. plan is the body that will follow (NONE for HEAD, 204,
-	 * 304: a Content-Length among the fields stays then). For the others the
-	 * client writes its own framing; fields must hold none, nor Connection.
-	 * close: the connection shall end after this response. */
+	/* The final head. plan is the body that will follow (NONE for HEAD,
+	 * 204, 304: a Content-Length among the fields stays then). For the
+	 * others the client writes its own framing; fields must hold none, nor
+	 * Connection. close: the connection shall end after this response. */
 	void (*head)(struct client *client, const struct head *head,
 	    struct body_plan plan, bool close);
 	/* Takes from the front; less than len: the rest is offered again after
@@ -47,7 +48,8 @@ struct client_ops {
 	/* No body events from here on until resume. */
 	void (*pause)(struct client *client);
 	void (*resume)(struct client *client);
-	/* The plain descriptor to splice from and to, or NULL op. (Issue: later.) */
+	/* The plain descriptor to splice from and to, or NULL op. (Issue:
+	 * later.) */
 	int (*lend_wire)(struct client *client);
 };
 
@@ -78,9 +80,9 @@ struct client {
 	void *owner; /* NULL between exchanges; set by the owner in open */
 	const struct addr *peer;  /* of the socket */
 	const struct hosts *door; /* who answers at this listener */
-	bool secure;              /* TLS */
-	uint64_t bytes_out;       /* of the present response, head included */
-	uint64_t began_us;        /* loop_now_us when the request's head was read */
+	bool secure;		  /* TLS */
+	uint64_t bytes_out;	  /* of the present response, head included */
+	uint64_t began_us; /* loop_now_us when the request's head was read */
 };
 
 static inline void

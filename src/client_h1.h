@@ -15,13 +15,14 @@ struct client_h1_env {
 	struct loop *loop;
 	struct gate_config gate; /* limits and timeouts; replaced on reload */
 	const struct client_events *events;
-	void *arg; /* of events->open */
-	bool draining;  /* idle connections close, others after their answer */
-	unsigned live;  /* connections open */
+	void *arg;     /* of events->open */
+	bool draining; /* idle connections close, others after their answer */
+	unsigned live; /* connections open */
 	LIST_HEAD(, client_h1) all;
 	struct pool pool;
 	struct field *fields; /* gate.head_fields of them: for one head read */
-	/* A connection ended; why tells when no exchange could. NULL is fine. */
+	/* A connection ended; why tells when no exchange could. NULL is fine.
+	 */
 	void (*closed)(void *arg, enum reason why);
 };
 
@@ -34,8 +35,8 @@ void client_h1_drain(struct client_h1_env *env);
 void client_h1_env_done(struct client_h1_env *env);
 
 /* Takes the descriptor and reads at once. door as in struct client. */
-void client_h1_open(struct client_h1_env *env, int fd,
-    const struct addr *peer, const struct hosts *door);
+void client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
+    const struct hosts *door);
 /* Answers 503 with one write and closes: past max_connections. */
 void client_h1_refuse(int fd);
 

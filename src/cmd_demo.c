@@ -40,7 +40,7 @@ struct visit {
 	struct arena arena;
 	struct slice method, left; /* left: of the body to send */
 	uint64_t received, filler; /* filler: bytes still to make up */
-	struct slice fields;       /* JSON of the fields */
+	struct slice fields;	   /* JSON of the fields */
 	struct slice target;
 	unsigned minor;
 };
@@ -62,8 +62,9 @@ json_fields(struct arena *arena, const struct head *head)
 	unsigned i;
 
 	for (i = 0; i < head->field_count; i++)
-		room += 6 * (head->fields[i].name.len +
-		            head->fields[i].value.len) + 32;
+		room +=
+		    6 * (head->fields[i].name.len + head->fields[i].value.len) +
+		    32;
 	at = out = arena_alloc(arena, room);
 	for (i = 0; i < head->field_count; i++) {
 		const struct field *field = &head->fields[i];
@@ -105,7 +106,7 @@ send_body(struct visit *visit)
 		if (piece.len == 0)
 			piece = (struct slice){block,
 			    visit->filler < sizeof(block) ? visit->filler
-			                                  : sizeof(block)};
+							  : sizeof(block)};
 		if (piece.len == 0)
 			break;
 		taken = visit->client->ops->body(visit->client, piece);
@@ -253,11 +254,10 @@ serve(int fd)
 	client_h1_env_init(&demo.clients, &demo.loop, &config->gate);
 	demo.clients.events = &events;
 	demo.clients.arg = &demo;
-	listener = listener_new(&demo.loop, fd, NULL,
-	    (struct listener_owner){on_accept, &demo});
+	listener = listener_new(
+	    &demo.loop, fd, NULL, (struct listener_owner){on_accept, &demo});
 	term = evsignal_new(demo.loop.base, SIGTERM, on_signal, &demo.loop);
-	interrupt =
-	    evsignal_new(demo.loop.base, SIGINT, on_signal, &demo.loop);
+	interrupt = evsignal_new(demo.loop.base, SIGINT, on_signal, &demo.loop);
 	event_add(term, NULL);
 	event_add(interrupt, NULL);
 	loop_run(&demo.loop);

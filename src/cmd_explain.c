@@ -211,8 +211,7 @@ try_forward(struct inquiry *inquiry)
 	    .now = inquiry->now};
 	struct addr peer;
 	struct forward_ids ids = {.left = 0};
-	struct forward_visit visit = {
-	    .gate = gate, .peer = &peer, .ids = &ids};
+	struct forward_visit visit = {.gate = gate, .peer = &peer, .ids = &ids};
 	struct head sent;
 
 	addr_parse_ip(SLICE("127.0.0.1"), &peer);
@@ -220,8 +219,7 @@ try_forward(struct inquiry *inquiry)
 	if (decision->sent != decision->method)
 		facts.method =
 		    method_name(decision->sent, &decision->site->own);
-	return forward_request(
-	    &facts, &inquiry->head, &inquiry->arena, &sent);
+	return forward_request(&facts, &inquiry->head, &inquiry->arena, &sent);
 }
 
 /* The length of a chunked body is only known now (question 10). False: it is

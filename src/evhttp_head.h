@@ -28,7 +28,7 @@ enum h1_result evhttp_head_scan(struct evhttp_scan *scan, struct slice bytes,
     size_t *len, enum reason *why);
 /* A copy in the arena of what evhttp has parsed. UPSTREAM_MALFORMED for a
  * status that is none, a 101 that nobody asked for, and invalid fields. */
-enum reason evhttp_head_read(struct head *head,
-    const struct evhttp_request *from, struct arena *arena);
+enum reason evhttp_head_read(
+    struct head *head, const struct evhttp_request *from, struct arena *arena);
 
 #endif

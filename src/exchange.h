@@ -34,8 +34,8 @@ struct exchange_env {
 	struct forward_ids ids;
 	struct links *links; /* borrowed: the worker's; NULL: none are kept */
 	struct carrier carriers[2]; /* by enum transport_kind */
-	bool draining;	      /* answers end their connections */
-	unsigned live;	      /* exchanges under way */
+	bool draining;		    /* answers end their connections */
+	unsigned live;		    /* exchanges under way */
 	struct pool pool;
 };
 void exchange_env_init(struct exchange_env *env, struct loop *loop);

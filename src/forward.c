@@ -316,8 +316,8 @@ static void
 draw(struct forward_ids *ids, uint64_t out[2])
 {
 	if (ids->left < 2) {
-		if (getrandom(ids->words, sizeof(ids->words),
-			GRND_NONBLOCK) != (ssize_t)sizeof(ids->words))
+		if (getrandom(ids->words, sizeof(ids->words), GRND_NONBLOCK) !=
+		    (ssize_t)sizeof(ids->words))
 			make_up(ids->words, FORWARD_ID_WORDS);
 		ids->left = FORWARD_ID_WORDS;
 	}

@@ -17,10 +17,10 @@
 
 struct h1_body {
 	struct body_plan plan;
-	unsigned state; /* private */
-	uint64_t left;  /* of the length, or of the present chunk */
-	uint64_t total; /* body bytes delivered so far */
-	unsigned line;  /* bytes of the present line so far */
+	unsigned state;	   /* private */
+	uint64_t left;	   /* of the length, or of the present chunk */
+	uint64_t total;	   /* body bytes delivered so far */
+	unsigned line;	   /* bytes of the present line so far */
 	unsigned trailers; /* bytes of the trailer section so far */
 };
 

@@ -10,8 +10,8 @@
 #include "reason.h"
 
 struct h1_limits {
-	size_t head;     /* bytes of the whole head, final CRLF included */
-	size_t target;   /* bytes of the target; responses: unused */
+	size_t head;	 /* bytes of the whole head, final CRLF included */
+	size_t target;	 /* bytes of the target; responses: unused */
 	unsigned fields; /* at most the capacity of head->fields */
 };
 
@@ -40,8 +40,8 @@ struct body_plan h1_request_body(const struct head *head);
 /* For a response to a request with this method; CL against TE, a list of
  * lengths and their like: REASON_UPSTREAM_MALFORMED. minor 0 with
  * Transfer-Encoding is malformed too. */
-enum reason h1_response_body(const struct head *head, struct slice method,
-    struct body_plan *plan);
+enum reason h1_response_body(
+    const struct head *head, struct slice method, struct body_plan *plan);
 /* Checks on fields that every reader of heads shares (evhttp too). */
 bool h1_field_valid(const struct field *field);
 /* True when the connection may carry another message after this one (RFC 9112

@@ -607,8 +607,7 @@ names_path(const struct field *field)
 	       field->id == FIELD_X_REWRITE_URL ||
 	       (field->id == FIELD_OTHER &&
 		   (field_folds_alike(field->name, SLICE("x-original-url")) ||
-		       field_folds_alike(
-			   field->name, SLICE("x-rewrite-url"))));
+		       field_folds_alike(field->name, SLICE("x-rewrite-url"))));
 }
 
 /* Flags fields that name another path. True when there are some that may name

@@ -14,7 +14,7 @@ enum reason {
 };
 
 const char *reason_word(enum reason reason); /* "malformed.host" */
-int reason_status(enum reason reason);       /* 0: nothing can be answered */
+int reason_status(enum reason reason);	     /* 0: nothing can be answered */
 bool reason_closes(enum reason reason);
 const char *reason_text(enum reason reason); /* a sentence without its dot */
 /* RFC 9110 15 reason phrase ("Method Not Allowed"), "" when unknown. */

@@ -48,7 +48,7 @@ raise_descriptors(const struct gate_config *gate)
 	if (limit.rlim_cur >= need)
 		return true;
 	log_error("max_connections = %u needs %llu descriptors but the limit "
-	          "is %llu: lower it, or raise LimitNOFILE (ulimit -Hn)",
+		  "is %llu: lower it, or raise LimitNOFILE (ulimit -Hn)",
 	    gate->max_connections, (unsigned long long)need,
 	    (unsigned long long)limit.rlim_cur);
 	return false;
@@ -63,8 +63,9 @@ stop_now(struct server *server)
 static void
 on_drain_timeout(struct timer *timer)
 {
-	struct server *server = (struct server *)((char *)timer -
-	    offsetof(struct server, drain_timer));
+	struct server *server =
+	    (struct server *)((char *)timer -
+			      offsetof(struct server, drain_timer));
 
 	log_warn("drain_timeout is over: connections are cut");
 	stop_now(server);
@@ -229,8 +230,8 @@ start(struct server *server, int *fds)
 		return false;
 	server->sink = record_sink_open(gate->access_log, &error);
 	if (error != NULL) {
-		log_error("access_log %.*s: %s", SLICE_ARG(gate->access_log),
-		    error);
+		log_error(
+		    "access_log %.*s: %s", SLICE_ARG(gate->access_log), error);
 		return false;
 	}
 	if (!bind_all(server->config, fds))

@@ -10,8 +10,8 @@
 /* True when evhttp can carry it: one of its methods but CONNECT and TRACE, no
  * body or one of a length up to body_limit, no Upgrade, target in origin-form
  * or made from an absolute-form. */
-bool transport_evhttp_can(const struct head *head, struct body_plan plan,
-    uint64_t body_limit);
+bool transport_evhttp_can(
+    const struct head *head, struct body_plan plan, uint64_t body_limit);
 /* The server's address is numeric, IPv4 or IPv6. The whole body is wanted
  * before end (holds_body) and kept in memory: transport_evhttp_can has set the
  * limit. */

@@ -12,10 +12,10 @@ struct worker;
 
 /* What the house gives a worker. */
 struct worker_setup {
-	struct config *config; /* the worker takes a reference */
+	struct config *config;	  /* the worker takes a reference */
 	struct record_sink *sink; /* borrowed: until worker_reopen or join */
 	int *fds; /* one listening socket per config->listens; taken */
-	struct loop *house; /* told when a drain is over */
+	struct loop *house;	    /* told when a drain is over */
 	void (*drained)(void *arg); /* on the house's loop */
 	void *arg;
 };
