@@ -222,49 +222,20 @@ linger(struct client_h1 *c)
 
 /* ---- output ---- */
 
-/* Takes n written bytes off what waits and then off the pieces, and keeps what
- * is left of the pieces. */
-static void
-keep_rest(struct client_h1 *c, size_t n, const struct slice *pieces, int count)
-{
-	size_t waiting = buffer_len(&c->out);
-	size_t taken = n < waiting ? n : waiting;
-	int i;
-
-	buffer_consume(&c->out, taken);
-	n -= taken;
-	for (i = 0; i < count; i++) {
-		taken = n < pieces[i].len ? n : pieces[i].len;
-		n -= taken;
-		buffer_append(&c->out, (struct slice){pieces[i].at + taken,
-					   pieces[i].len - taken});
-	}
-}
-
 /* Writes what waits and then the pieces; what the socket does not take is
  * kept. A failure is told at the next step: this runs inside commands. */
 static void
 emit(struct client_h1 *c, const struct slice *pieces, int count)
 {
-	struct slice waiting = buffer_slice(&c->out);
-	struct iovec iov[4] = {{(void *)waiting.at, waiting.len}};
-	ssize_t wrote = 0;
-	int i;
+	ssize_t wrote = wire_send(&c->wire, &c->out, pieces, count);
 
-	for (i = 0; i < count; i++)
-		iov[i + 1] =
-		    (struct iovec){(void *)pieces[i].at, pieces[i].len};
-	if (c->wire.write_event == NULL)
-		wrote = wire_write(&c->wire, iov, count + 1);
 	if (wrote == WIRE_FAILED) {
 		c->failed = true;
-		buffer_release(&c->out);
 		wire_read_off(&c->wire);
 		loop_defer(c->env->loop, &c->step);
 		return;
 	}
 	c->out_window.bytes += (size_t)wrote;
-	keep_rest(c, (size_t)wrote, pieces, count);
 	if (buffer_len(&c->out) == 0) {
 		if (c->blocked)
 			c->free_since = loop_now();
@@ -278,7 +249,6 @@ emit(struct client_h1 *c, const struct slice *pieces, int count)
 	if (!c->blocked || wrote > 0)
 		deadline(c, c->env->gate.write_timeout);
 	c->blocked = true;
-	wire_write_on(&c->wire);
 }
 
 static void

@@ -9,7 +9,7 @@
 static_assert((int)METHOD_REGISTERED < (int)METHOD_MAX, "room for own ones");
 
 enum { SHORTEST = 3, LONGEST = 17 }; /* bytes of a registered name */
-#define METHOD(id, name, safe, idempotent, allowable, tree)                    \
+#define METHOD(id, name, safe, idempotent, allowable, content, tree)           \
 	static_assert(                                                         \
 	    sizeof(name) - 1 >= SHORTEST && sizeof(name) - 1 <= LONGEST,       \
 	    "find_registered() has this length");
@@ -18,11 +18,12 @@ enum { SHORTEST = 3, LONGEST = 17 }; /* bytes of a registered name */
 
 static const struct row {
 	struct slice name;
-	bool safe, idempotent, allowable;
+	bool safe, idempotent, allowable, content;
 	enum method_tree tree;
 } rows[METHOD_REGISTERED] = {
-#define METHOD(id, name, safe, idempotent, allowable, tree)                    \
-	{{name, sizeof(name) - 1}, safe, idempotent, allowable, TREE_##tree},
+#define METHOD(id, name, safe, idempotent, allowable, content, tree)           \
+	{{name, sizeof(name) - 1}, safe, idempotent, allowable, content,       \
+	    TREE_##tree},
 #include "method.def"
 #undef METHOD
 };
@@ -30,7 +31,7 @@ static const struct row {
 static const struct named_set {
 	const char *name, *members;
 } named_sets[] = {
-#define METHOD(id, name, safe, idempotent, allowable, tree)
+#define METHOD(id, name, safe, idempotent, allowable, content, tree)
 #define METHOD_SET(name, members) {name, members},
 #include "method.def"
 #undef METHOD_SET
@@ -43,7 +44,7 @@ static const struct named_set {
 static inline __attribute__((always_inline)) unsigned
 find_of_length(const char *at, const size_t len)
 {
-#define METHOD(id, name, safe, idempotent, allowable, tree)                    \
+#define METHOD(id, name, safe, idempotent, allowable, content, tree)           \
 	if (len == sizeof(name) - 1 &&                                         \
 	    memcmp(at, name, sizeof(name) - 1) == 0)                           \
 		return METHOD_##id;
@@ -131,6 +132,12 @@ bool
 method_is_idempotent(unsigned method)
 {
 	return method < METHOD_REGISTERED && rows[method].idempotent;
+}
+
+bool
+method_has_content(unsigned method)
+{
+	return method < METHOD_REGISTERED && rows[method].content;
 }
 
 enum method_tree

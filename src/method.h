@@ -10,7 +10,8 @@
 #include "slice.h"
 
 enum method {
-#define METHOD(id, name, safe, idempotent, allowable, tree) METHOD_##id,
+#define METHOD(id, name, safe, idempotent, allowable, content, tree)           \
+	METHOD_##id,
 #include "method.def"
 #undef METHOD
 	METHOD_REGISTERED, /* count; a site's own methods are numbered from here
@@ -42,7 +43,9 @@ unsigned method_find_nocase(struct slice token, const struct method_names *own);
 struct slice method_name(unsigned method, const struct method_names *own);
 bool method_is_safe(unsigned method);	    /* own ones: false */
 bool method_is_idempotent(unsigned method); /* own ones: false */
-bool method_is_allowable(unsigned method);  /* not CONNECT, TRACE, PRI */
+/* A length of 0 is said where content would have a meaning (RFC 9110 8.6). */
+bool method_has_content(unsigned method);  /* own ones: false */
+bool method_is_allowable(unsigned method); /* not CONNECT, TRACE, PRI */
 /* When a method acts on all that lies below its target, by its Depth. */
 enum method_tree { TREE_NO, TREE_ALWAYS, TREE_UNLESS_0, TREE_UNLESS_0_1 };
 enum method_tree method_tree_of(unsigned method); /* own ones: NO */

@@ -15,6 +15,9 @@
 #include "http.h"
 #include "reason.h"
 
+/* 1xx heads before the final one; more is malformed. */
+#define TRANSPORT_INTERIM_MAX 16
+
 struct transport;
 struct links;
 struct loop;

@@ -34,8 +34,6 @@
 #include "loop.h"
 #include "method.h"
 
-#define INTERIM_MAX 16
-
 enum state {
 	FILLING,    /* the request is still being given */
 	CONNECTING, /* what evhttp does is its own business */
@@ -80,15 +78,14 @@ struct evhttp_transport {
 static const struct {
 	unsigned method;
 	enum evhttp_cmd_type type;
-	bool says_length; /* also when there is no body (RFC 9110 8.6) */
 } methods[] = {
-    {METHOD_GET, EVHTTP_REQ_GET, false},
-    {METHOD_HEAD, EVHTTP_REQ_HEAD, false},
-    {METHOD_POST, EVHTTP_REQ_POST, true},
-    {METHOD_PUT, EVHTTP_REQ_PUT, true},
-    {METHOD_DELETE, EVHTTP_REQ_DELETE, false},
-    {METHOD_OPTIONS, EVHTTP_REQ_OPTIONS, false},
-    {METHOD_PATCH, EVHTTP_REQ_PATCH, true},
+    {METHOD_GET, EVHTTP_REQ_GET},
+    {METHOD_HEAD, EVHTTP_REQ_HEAD},
+    {METHOD_POST, EVHTTP_REQ_POST},
+    {METHOD_PUT, EVHTTP_REQ_PUT},
+    {METHOD_DELETE, EVHTTP_REQ_DELETE},
+    {METHOD_OPTIONS, EVHTTP_REQ_OPTIONS},
+    {METHOD_PATCH, EVHTTP_REQ_PATCH},
 };
 #define METHOD_ROWS (sizeof(methods) / sizeof(methods[0]))
 
@@ -266,8 +263,7 @@ is_ours(enum field_id id)
 static void
 add_framing(struct evhttp_transport *t, struct body_plan plan)
 {
-	if (plan.kind == BODY_LENGTH ||
-	    methods[find_row(t->method)].says_length)
+	if (plan.kind == BODY_LENGTH || method_has_content(t->method))
 		add_field(t, SLICE("Content-Length"),
 		    arena_printf(
 			&t->arena, "%llu", (unsigned long long)t->body_left));
@@ -426,7 +422,7 @@ on_header(struct evhttp_request *request, void *arg)
 		t->why = h1_response_body(
 		    &t->head, method_name(t->method, NULL), &t->plan);
 	if (t->why == REASON_NONE && t->head.status < 200 &&
-	    ++t->interims > INTERIM_MAX)
+	    ++t->interims > TRANSPORT_INTERIM_MAX)
 		t->why = REASON_UPSTREAM_MALFORMED;
 	if (t->why != REASON_NONE)
 		return -1;

@@ -25,7 +25,6 @@
 #define READ_MAX (64u * 1024) /* of one read; bounds `in` past a head */
 #define OUT_MAX (64u * 1024)  /* of the body that waits for the socket */
 #define COALESCE 1024u	      /* `out` up to this waits for what follows */
-#define INTERIM_MAX 16
 #define KEEP_BLOCKS 256
 
 enum state { OPENING, CONNECTING, AWAITING, RELAYING, GONE };
@@ -197,55 +196,20 @@ tell_end(struct native *t, bool leftover)
 
 /* ---- the request: bytes ---- */
 
-static void
-fail_write(struct native *t)
-{
-	t->write_failed = true;
-	buffer_release(&t->out);
-	loop_defer(t->loop, &t->step);
-}
-
-/* Takes n written bytes off what waits and then off the pieces, and keeps what
- * is left of the pieces. */
-static void
-keep_rest(struct native *t, size_t n, const struct slice *pieces, int count)
-{
-	size_t waiting = buffer_len(&t->out);
-	size_t taken = n < waiting ? n : waiting;
-
-	buffer_consume(&t->out, taken);
-	n -= taken;
-	for (int i = 0; i < count; i++) {
-		taken = n < pieces[i].len ? n : pieces[i].len;
-		n -= taken;
-		buffer_append(&t->out, (struct slice){pieces[i].at + taken,
-					   pieces[i].len - taken});
-	}
-}
-
 /* Writes what waits and then the pieces; what the socket does not take is
  * kept. */
 static void
 emit(struct native *t, const struct slice *pieces, int count)
 {
-	struct slice waiting = buffer_slice(&t->out);
-	struct iovec iov[4] = {{(void *)waiting.at, waiting.len}};
-	ssize_t wrote = 0;
+	ssize_t wrote = wire_send(&t->link->wire, &t->out, pieces, count);
 
-	for (int i = 0; i < count; i++)
-		iov[i + 1] =
-		    (struct iovec){(void *)pieces[i].at, pieces[i].len};
-	if (!t->blocked)
-		wrote = wire_write(&t->link->wire, iov, count + 1);
 	if (wrote == WIRE_FAILED) {
-		fail_write(t);
+		t->write_failed = true;
+		loop_defer(t->loop, &t->step);
 		return;
 	}
 	t->sent = t->sent || wrote > 0;
-	keep_rest(t, (size_t)wrote, pieces, count);
 	t->blocked = buffer_len(&t->out) > 0;
-	if (t->blocked)
-		wire_write_on(&t->link->wire);
 }
 
 static bool
@@ -280,16 +244,6 @@ put(struct native *t, const struct slice *pieces, int count)
 
 /* ---- the request: its head ---- */
 
-/* RFC 9110 8.6: a length of 0 is said where a body would have a meaning. */
-static bool
-says_length(struct slice method)
-{
-	unsigned number = method_find(method, NULL);
-
-	return number == METHOD_POST || number == METHOD_PUT ||
-	       number == METHOD_PATCH;
-}
-
 static size_t
 write_framing(
     const struct head *head, struct body_plan plan, bool close, char out[96])
@@ -299,7 +253,8 @@ write_framing(
 	if (plan.kind == BODY_CHUNKED)
 		return (size_t)snprintf(out, 96,
 		    "Transfer-Encoding: chunked\r\n%s\r\n", connection);
-	if (plan.kind == BODY_LENGTH || says_length(head->method))
+	if (plan.kind == BODY_LENGTH ||
+	    method_has_content(method_find(head->method, NULL)))
 		return (size_t)snprintf(out, 96,
 		    "Content-Length: %llu\r\n%s\r\n",
 		    (unsigned long long)plan.length, connection);
@@ -524,7 +479,7 @@ on_head(struct native *t)
 
 	if (h1_response_body(&t->head, method, &plan) != REASON_NONE ||
 	    t->head.status == 101 ||
-	    (t->head.status < 200 && ++t->interims > INTERIM_MAX)) {
+	    (t->head.status < 200 && ++t->interims > TRANSPORT_INTERIM_MAX)) {
 		tell_broken(t, REASON_UPSTREAM_MALFORMED);
 		return false;
 	}

@@ -2,6 +2,7 @@
 /* wire: a non-blocking stream of bytes over a connected socket. */
 #include "wire.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <sys/socket.h>
@@ -84,6 +85,48 @@ wire_write(struct wire *wire, const struct iovec *iov, int count)
 	if (n >= 0)
 		return n;
 	return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : WIRE_FAILED;
+}
+
+/* Takes n written bytes off what waits and then off the pieces, and keeps what
+ * is left of the pieces. */
+static void
+keep_rest(struct buffer *out, size_t n, const struct slice *pieces, int count)
+{
+	size_t waiting = buffer_len(out);
+	size_t taken = n < waiting ? n : waiting;
+
+	buffer_consume(out, taken);
+	n -= taken;
+	for (int i = 0; i < count; i++) {
+		taken = n < pieces[i].len ? n : pieces[i].len;
+		n -= taken;
+		buffer_append(out, (struct slice){pieces[i].at + taken,
+				       pieces[i].len - taken});
+	}
+}
+
+ssize_t
+wire_send(struct wire *wire, struct buffer *out, const struct slice *pieces,
+    int count)
+{
+	struct slice waiting = buffer_slice(out);
+	struct iovec iov[WIRE_PIECES + 1] = {{(void *)waiting.at, waiting.len}};
+	ssize_t wrote = 0;
+
+	assert(count <= WIRE_PIECES);
+	for (int i = 0; i < count; i++)
+		iov[i + 1] =
+		    (struct iovec){(void *)pieces[i].at, pieces[i].len};
+	if (wire->write_event == NULL)
+		wrote = wire_write(wire, iov, count + 1);
+	if (wrote == WIRE_FAILED) {
+		buffer_release(out);
+		return WIRE_FAILED;
+	}
+	keep_rest(out, (size_t)wrote, pieces, count);
+	if (buffer_len(out) > 0)
+		wire_write_on(wire);
+	return wrote;
 }
 
 /* libevent refuses level and edge triggered events on one descriptor, so the

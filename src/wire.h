@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "mem.h"
+
 struct loop;
 struct wire;
 
@@ -35,6 +37,12 @@ void wire_open(struct wire *wire, struct loop *loop, int fd,
 ssize_t wire_read(struct wire *wire, void *to, size_t size);
 /* Bytes taken (0: blocked), or WIRE_FAILED. */
 ssize_t wire_write(struct wire *wire, const struct iovec *iov, int count);
+#define WIRE_PIECES 3
+/* Writes what waits in `out`, then the pieces (at most WIRE_PIECES), in one
+ * call; what is not taken waits in `out`, and writable comes. Nothing is tried
+ * while a write is blocked. Bytes taken, or WIRE_FAILED: `out` is dropped. */
+ssize_t wire_send(struct wire *wire, struct buffer *out,
+    const struct slice *pieces, int count);
 /* readable comes while there is something to read (or FIN, or failure). */
 void wire_read_on(struct wire *wire);
 void wire_read_off(struct wire *wire);
