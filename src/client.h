@@ -22,6 +22,7 @@
 #include "reason.h"
 
 struct client;
+struct wire;
 struct hosts;
 
 /* Commands, down to the client. */
@@ -31,26 +32,32 @@ struct client_ops {
 	/* 100 Continue if the client waits for it; harmless otherwise. The
 	 * owner calls it when he wants the body. */
 	void (*want_body)(struct client *client);
-	/* The final head. plan is the body that will follow (NONE for HEAD,
-	 * 204, 304: a Content-Length among the fields stays then). For the
-	 * others the client writes its own framing; fields must hold none, nor
-	 * Connection. close: the connection shall end after this response. */
+	/* The final head; 101 has plan TUNNEL: the request's body is open once
+	 * more, until its FIN is told as end. plan is the body that will follow
+	 * (NONE for HEAD, 204, 304: a Content-Length among the fields stays
+	 * then). For the others the client writes its own framing; fields must
+	 * hold none, nor Connection. close: the connection shall end after this
+	 * response. */
 	void (*head)(struct client *client, const struct head *head,
 	    struct body_plan plan, bool close);
 	/* Takes from the front; less than len: the rest is offered again after
-	 * ready. What is taken may be buffered, at most buffer_size. */
+	 * ready. What is taken may be buffered, at most buffer_size: then
+	 * client->full is set until ready. */
 	size_t (*body)(struct client *client, struct slice piece);
-	/* The response is complete. Last command. */
-	void (*end)(struct client *client);
+	/* Of a tunnel: the server has sent its FIN; the other way goes on. */
+	void (*shut)(struct client *client);
+	/* The response is complete; of a tunnel, both ways. trailers: fields
+	 * after a chunked body, not sent where there is none; NULL: none. Last
+	 * command. */
+	void (*end)(struct client *client, const struct head *trailers);
 	/* The response can't be completed: nothing that looks complete may
 	 * reach the client; the connection is reset. Last command. */
 	void (*abort)(struct client *client, enum reason reason);
 	/* No body events from here on until resume. */
 	void (*pause)(struct client *client);
 	void (*resume)(struct client *client);
-	/* The plain descriptor to splice from and to, or NULL op. (Issue:
-	 * later.) */
-	int (*lend_wire)(struct client *client);
+	/* As that of a transport. */
+	struct wire *(*lend_wire)(struct client *client);
 };
 
 /* Events, up to the owner. */
@@ -63,8 +70,9 @@ struct client_events {
 	/* A piece of the body; takes from the front. Less than len: the client
 	 * keeps the rest and offers it again after resume (implied pause). */
 	size_t (*body)(void *owner, struct slice piece);
-	/* The request's body is complete (also for no body: never called). */
-	void (*end)(void *owner);
+	/* The request's body is complete (for no body: never called). trailers
+	 * where the owner wants them and there are some, else NULL. */
+	void (*end)(void *owner, const struct head *trailers);
 	/* The client is gone, or its body is malformed or too slow. Malformed
 	 * or slow: an answer may still be given, if no head was sent. */
 	void (*broken)(void *owner, enum reason why);
@@ -81,8 +89,11 @@ struct client {
 	const struct addr *peer;  /* of the socket */
 	const struct hosts *door; /* who answers at this listener */
 	bool secure;		  /* TLS */
-	uint64_t bytes_out;	  /* of the present response, head included */
-	uint64_t began_us; /* loop_now_us when the request's head was read */
+	uint32_t buffer_size; /* the most that is held each way; set in open */
+	bool wants_trailers;  /* of the request; set in open */
+	bool full;	      /* what body took waits: no more, until ready */
+	uint64_t bytes_out;   /* of the present response, head included */
+	uint64_t began_us;    /* loop_now_us when the request's head was read */
 };
 
 static inline void

@@ -6,12 +6,14 @@
  *                    |         |-> LINGER -> CLOSED (FIN sent, reads on)
  *                    +---------+-> CLOSED           (freed at the next step)
  *
- * Bytes that arrive go from the worker's scratch straight into the parser; what
- * can't be used yet waits in `in`. What the socket does not take waits in
- * `out`. Both are empty, and hold no memory, on an idle connection. */
+ * EXCHANGE may become TUNNEL, which ends as it does. Bytes that arrive go from
+ * the worker's scratch straight into the parser; what can't be used yet waits
+ * in `in`. What the socket does not take waits in `out`. An idle connection has
+ * neither: both belong to its turn. */
 #include "client_h1.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +25,25 @@
 #include "log.h"
 #include "wire.h"
 
-#define READ_MAX (64u * 1024)  /* of one read; bounds what `in` can hold */
-#define OUT_MAX (64u * 1024)   /* body bytes wait upstream past this */
-#define COALESCE 1024u	       /* pieces up to this wait for their end */
+#define READ_MAX (64u * 1024)	  /* of a read that may bring a head */
+#define INTERIM_ROOM (32u * 1024) /* output that interim heads may fill */
+#define COALESCE 1024u		  /* pieces up to this wait for their end */
 #define DRAIN_MAX (64u * 1024) /* of an unwanted body, read to stay in step */
 #define LINGER_MAX (1024u * 1024)
 #define LINGER_MS 5000u
 #define RATE_WINDOW_MS 30000u
 
-enum h1_state { H1_IDLE, H1_HEAD, H1_EXCHANGE, H1_DRAIN, H1_LINGER, H1_CLOSED };
+enum h1_state {
+	H1_IDLE,
+	H1_HEAD,
+	H1_EXCHANGE,
+	H1_TUNNEL,
+	H1_DRAIN,
+	H1_LINGER,
+	H1_CLOSED
+};
+
+static const struct client_ops ops;
 
 /* What moved one way since when. */
 struct window {
@@ -39,37 +51,105 @@ struct window {
 	uint64_t bytes;
 };
 
-struct client_h1 {
+/* What a connection needs from the first byte of a request to the last of its
+ * answer, and not while it is idle. */
+struct turn {
 	struct client client; /* first: what the owner sees */
+	struct client_h1 *connection;
+	struct addr peer;
+	struct buffer in, out;
+	struct h1_body body;	/* of the request */
+	struct buffer trailers; /* of the request, where the owner wants them */
+	uint64_t out_left;	/* response: bytes the owner still owes */
+	struct window in_window, out_window; /* of min_rate */
+	uint64_t free_since; /* ms: since when no output has waited */
+	uint64_t discarded;
+	enum body_kind out_kind;
+	/* facts about the present exchange, not states */
+	bool minor1, is_head, persistent, expects, request_done;
+	bool broken;  /* the request can't be completed */
+	bool paused;  /* the owner wants no body */
+	bool starved; /* ready is owed */
+	bool head_sent, response_done, half_closed;
+	bool shut;    /* of a tunnel: FIN goes out after what waits */
+	bool failed;  /* a write failed; told at the next step */
+	bool blocked; /* output waits for the socket */
+};
+
+struct client_h1 {
 	struct wire wire;
 	struct client_h1_env *env; /* borrowed: outlives its connections */
 	LIST_ENTRY(client_h1) link;
 	struct timer timer;
 	struct step step;
-	struct addr peer;
-	struct buffer in, out;
-	struct h1_body body; /* of the request */
-	uint64_t out_left;   /* response: bytes the owner still owes */
-	struct window in_window, out_window; /* of min_rate */
-	uint64_t free_since; /* ms: since when no output has waited */
-	uint64_t discarded;
+	struct turn *turn;	  /* NULL while idle */
+	const struct hosts *door; /* borrowed: the worker's configuration */
 	enum h1_state state;
-	enum body_kind out_kind;
 	enum reason why; /* of the close; known while lingering */
-	/* facts about the present exchange, not states */
-	bool minor1, is_head, persistent, expects, request_done;
-	bool broken;  /* the request can't be completed */
-	bool paused;  /* the owner wants no body */
-	bool starved; /* body took less than it was given */
-	bool head_sent, response_done, half_closed;
-	bool failed;  /* a write failed; told at the next step */
-	bool blocked; /* output waits for the socket */
+	/* the front of the peer's address: a unix socket has no more */
+	uint8_t peer_len;
+	unsigned char peer[sizeof(struct sockaddr_in6)];
 };
 
 static struct client_h1 *
 of_client(struct client *client)
 {
-	return (struct client_h1 *)client;
+	return ((struct turn *)client)->connection;
+}
+
+static void
+peer_of(const struct client_h1 *c, struct addr *out)
+{
+	*out = (struct addr){.len = c->peer_len};
+	memcpy(&out->sa, c->peer, c->peer_len);
+}
+
+static bool
+has_input(const struct client_h1 *c)
+{
+	return c->turn != NULL && buffer_len(&c->turn->in) > 0;
+}
+
+static void
+take_turn(struct client_h1 *c)
+{
+	struct turn *turn = c->turn;
+
+	if (turn != NULL)
+		return;
+	c->turn = turn = pool_get(&c->env->turns);
+	memset(turn, 0, sizeof(*turn));
+	turn->connection = c;
+	peer_of(c, &turn->peer);
+	turn->client = (struct client){.ops = &ops,
+	    .events = c->env->events,
+	    .arg = c->env->arg,
+	    .peer = &turn->peer,
+	    .door = c->door};
+	buffer_init(&turn->in, &c->env->loop->buffers);
+	buffer_init(&turn->out, &c->env->loop->buffers);
+	buffer_init(&turn->trailers, &c->env->loop->buffers);
+}
+
+static void
+leave_turn(struct client_h1 *c)
+{
+	if (c->turn == NULL)
+		return;
+	buffer_release(&c->turn->in);
+	buffer_release(&c->turn->out);
+	buffer_release(&c->turn->trailers);
+	pool_put(&c->env->turns, c->turn);
+	c->turn = NULL;
+}
+
+/* Between requests nothing of it is kept. Never inside a command. */
+static void
+rest(struct client_h1 *c)
+{
+	if ((c->state == H1_IDLE || c->state == H1_HEAD) && c->turn != NULL &&
+	    buffer_len(&c->turn->in) == 0 && buffer_len(&c->turn->out) == 0)
+		leave_turn(c);
 }
 
 /* ---- states and deadlines ---- */
@@ -83,6 +163,8 @@ static const struct {
     {H1_IDLE, H1_EXCHANGE},
     {H1_EXCHANGE, H1_IDLE},
     {H1_EXCHANGE, H1_DRAIN},
+    {H1_EXCHANGE, H1_TUNNEL},
+    {H1_TUNNEL, H1_LINGER},
     {H1_DRAIN, H1_IDLE},
     {H1_DRAIN, H1_LINGER},
     {H1_EXCHANGE, H1_LINGER},
@@ -108,14 +190,17 @@ deadline(struct client_h1 *c, uint32_t ms)
 
 /* What the exchange waits for on this side decides the deadline; the owner has
  * deadlines of its own for what it waits for on the other side. While output is
- * blocked the deadline is emit's: only output that moves may put it off. */
+ * blocked the deadline is emit's: only output that moves may put it off. Of a
+ * tunnel the owner has them all: silence either way is what it is for. */
 static void
 exchange_deadline(struct client_h1 *c)
 {
-	if (c->blocked)
+	const struct turn *turn = c->turn;
+
+	if (turn->blocked || c->state == H1_TUNNEL)
 		return;
-	if (!c->request_done && !c->paused && !c->broken && !c->expects &&
-	    c->client.owner != NULL)
+	if (!turn->request_done && !turn->paused && !turn->broken &&
+	    !turn->expects && turn->client.owner != NULL)
 		deadline(c, c->env->gate.body_timeout);
 	else
 		loop_timer_stop(c->env->loop, &c->timer);
@@ -163,11 +248,13 @@ static void
 tell_close(const struct client_h1 *c)
 {
 	char ip[ADDR_TEXT_MAX];
+	struct addr peer;
 
 	if (c->why == REASON_NONE)
 		return;
+	peer_of(c, &peer);
 	log_debug("connection closed client=%.*s reason=%s",
-	    (int)addr_ip_text(&c->peer, ip), ip, reason_word(c->why));
+	    (int)addr_ip_text(&peer, ip), ip, reason_word(c->why));
 }
 
 static void
@@ -176,8 +263,7 @@ free_connection(struct client_h1 *c)
 	struct client_h1_env *env = c->env;
 
 	loop_defer_cancel(env->loop, &c->step);
-	buffer_release(&c->in);
-	buffer_release(&c->out);
+	leave_turn(c);
 	LIST_REMOVE(c, link);
 	env->live--;
 	tell_close(c);
@@ -192,11 +278,11 @@ free_connection(struct client_h1 *c)
 static void
 break_request(struct client_h1 *c, enum reason why)
 {
-	c->broken = true;
+	c->turn->broken = true;
 	wire_read_off(&c->wire);
 	exchange_deadline(c);
-	if (c->client.owner != NULL)
-		c->client.events->broken(c->client.owner, why);
+	if (c->turn->client.owner != NULL)
+		c->turn->client.events->broken(c->turn->client.owner, why);
 	else if (reason_status(why) == 0)
 		shut(c, why, true);
 	else
@@ -209,8 +295,8 @@ static void
 linger(struct client_h1 *c)
 {
 	become(c, H1_LINGER);
-	c->discarded = 0;
-	if (c->half_closed) {
+	c->turn->discarded = 0;
+	if (c->turn->half_closed) {
 		shut(c, c->why, false);
 		return;
 	}
@@ -227,34 +313,36 @@ linger(struct client_h1 *c)
 static void
 emit(struct client_h1 *c, const struct slice *pieces, int count)
 {
-	ssize_t wrote = wire_send(&c->wire, &c->out, pieces, count);
+	struct turn *turn = c->turn;
+	ssize_t wrote = wire_send(&c->wire, &turn->out, pieces, count);
 
 	if (wrote == WIRE_FAILED) {
-		c->failed = true;
+		turn->failed = true;
 		wire_read_off(&c->wire);
 		loop_defer(c->env->loop, &c->step);
 		return;
 	}
-	c->out_window.bytes += (size_t)wrote;
-	if (buffer_len(&c->out) == 0) {
-		if (c->blocked)
-			c->free_since = loop_now();
-		c->blocked = false;
+	turn->out_window.bytes += (size_t)wrote;
+	if (buffer_len(&turn->out) == 0) {
+		if (turn->blocked)
+			turn->free_since = loop_now();
+		turn->blocked = false;
 		return;
 	}
 	/* The client is timed while output waits for it, and for all that it
 	 * takes: a socket with room for a moment makes it no faster. */
-	if (!c->blocked)
-		c->out_window.at += loop_now() - c->free_since;
-	if (!c->blocked || wrote > 0)
+	if (!turn->blocked)
+		turn->out_window.at += loop_now() - turn->free_since;
+	if ((!turn->blocked || wrote > 0) && c->state != H1_TUNNEL)
 		deadline(c, c->env->gate.write_timeout);
-	c->blocked = true;
+	turn->blocked = true;
 }
 
 static void
 flush(struct client_h1 *c)
 {
-	if (!c->failed && c->state != H1_CLOSED && buffer_len(&c->out) > 0)
+	if (!c->turn->failed && c->state != H1_CLOSED &&
+	    buffer_len(&c->turn->out) > 0)
 		emit(c, NULL, 0);
 }
 
@@ -263,21 +351,21 @@ flush(struct client_h1 *c)
 static void
 put(struct client_h1 *c, const struct slice *pieces, int count)
 {
-	size_t size = buffer_len(&c->out);
+	size_t size = buffer_len(&c->turn->out);
 	int i;
 
-	if (c->failed || c->state == H1_CLOSED)
+	if (c->turn->failed || c->state == H1_CLOSED)
 		return;
 	for (i = 0; i < count; i++) {
 		size += pieces[i].len;
-		c->client.bytes_out += pieces[i].len;
+		c->turn->client.bytes_out += pieces[i].len;
 	}
 	if (size > COALESCE) {
 		emit(c, pieces, count);
 		return;
 	}
 	for (i = 0; i < count; i++)
-		buffer_append(&c->out, pieces[i]);
+		buffer_append(&c->turn->out, pieces[i]);
 	loop_defer(c->env->loop, &c->step);
 }
 
@@ -286,25 +374,26 @@ put(struct client_h1 *c, const struct slice *pieces, int count)
 static bool
 can_drain(const struct client_h1 *c)
 {
-	if (c->request_done)
+	if (c->turn->request_done)
 		return true;
-	if (c->broken || c->expects || c->half_closed)
+	if (c->turn->broken || c->turn->expects || c->turn->half_closed)
 		return false;
-	return c->body.plan.kind == BODY_CHUNKED || c->body.left <= DRAIN_MAX;
+	return c->turn->body.plan.kind == BODY_CHUNKED ||
+	       c->turn->body.left <= DRAIN_MAX;
 }
 
 static void
 put_head(struct client_h1 *c, const struct head *head, struct slice framing)
 {
 	size_t size = h1_head_size(head);
-	char *to = buffer_reserve(&c->out, size + framing.len);
+	char *to = buffer_reserve(&c->turn->out, size + framing.len);
 	size_t len = h1_head_write(head, to);
 
 	/* the framing fields stand before the empty line */
 	memcpy(to + len - 2, framing.at, framing.len);
 	memcpy(to + len - 2 + framing.len, "\r\n", 2);
-	c->out.end += (uint32_t)(len + framing.len);
-	c->client.bytes_out += len + framing.len;
+	c->turn->out.end += (uint32_t)(len + framing.len);
+	c->turn->client.bytes_out += len + framing.len;
 	loop_defer(c->env->loop, &c->step);
 }
 
@@ -316,9 +405,10 @@ op_interim(struct client *client, const struct head *head)
 	struct client_h1 *c = of_client(client);
 
 	assert(head->status >= 102 && head->status <= 199);
-	if (!c->minor1 || c->head_sent || c->failed || c->state == H1_CLOSED)
+	if (!c->turn->minor1 || c->turn->head_sent || c->turn->failed ||
+	    c->state == H1_CLOSED)
 		return;
-	if (buffer_len(&c->out) + h1_head_size(head) > OUT_MAX / 2)
+	if (buffer_len(&c->turn->out) + h1_head_size(head) > INTERIM_ROOM)
 		return;
 	put_head(c, head, SLICE(""));
 }
@@ -329,45 +419,64 @@ op_want_body(struct client *client)
 	static const struct slice go = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
 	struct client_h1 *c = of_client(client);
 
-	if (!c->expects || c->head_sent || c->failed || c->state == H1_CLOSED)
+	if (!c->turn->expects || c->turn->head_sent || c->turn->failed ||
+	    c->state == H1_CLOSED)
 		return;
-	c->expects = false;
-	window_start(&c->in_window);
+	c->turn->expects = false;
+	window_start(&c->turn->in_window);
 	emit(c, &go, 1);
 	exchange_deadline(c);
 }
 
 /* How the body will be delimited; also decides whether the connection ends. */
 static size_t
-frame(struct client_h1 *c, const struct head *head, struct body_plan plan,
+frame(struct turn *turn, const struct head *head, struct body_plan plan,
     char out[96])
 {
 	bool bodyless =
-	    c->is_head || head->status == 204 || head->status == 304;
+	    turn->is_head || head->status == 204 || head->status == 304;
 	const char *connection = "";
 	int n = 0;
 
-	c->out_kind = bodyless ? BODY_NONE : plan.kind;
-	c->out_left = plan.kind == BODY_LENGTH ? plan.length : 0;
-	if (c->out_kind == BODY_CHUNKED && !c->minor1)
-		c->out_kind = BODY_CLOSE;
-	else if (c->out_kind == BODY_CLOSE && c->minor1)
-		c->out_kind = BODY_CHUNKED;
-	if (c->out_kind == BODY_CLOSE)
-		c->persistent = false;
-	if (!c->persistent)
+	turn->out_kind = bodyless ? BODY_NONE : plan.kind;
+	turn->out_left = plan.kind == BODY_LENGTH ? plan.length : 0;
+	if (turn->out_kind == BODY_CHUNKED && !turn->minor1)
+		turn->out_kind = BODY_CLOSE;
+	else if (turn->out_kind == BODY_CLOSE && turn->minor1)
+		turn->out_kind = BODY_CHUNKED;
+	if (turn->out_kind == BODY_CLOSE)
+		turn->persistent = false;
+	if (turn->out_kind == BODY_TUNNEL)
+		connection = "Connection: upgrade\r\n";
+	else if (!turn->persistent)
 		connection = "Connection: close\r\n";
-	else if (!c->minor1)
+	else if (!turn->minor1)
 		connection = "Connection: keep-alive\r\n";
-	if (c->out_kind == BODY_CHUNKED)
+	if (turn->out_kind == BODY_CHUNKED)
 		n = snprintf(
 		    out, 96, "Transfer-Encoding: chunked\r\n%s", connection);
-	else if (bodyless || c->out_kind == BODY_CLOSE)
+	else if (bodyless || turn->out_kind == BODY_CLOSE ||
+		 turn->out_kind == BODY_TUNNEL)
 		n = snprintf(out, 96, "%s", connection);
 	else
 		n = snprintf(out, 96, "Content-Length: %llu\r\n%s",
-		    (unsigned long long)c->out_left, connection);
+		    (unsigned long long)turn->out_left, connection);
 	return (size_t)n;
+}
+
+/* Both ways are open from here on, until each has had its FIN. What the client
+ * has sent early is the tunnel's. */
+static void
+open_tunnel(struct client_h1 *c)
+{
+	struct turn *turn = c->turn;
+
+	assert(turn->request_done && turn->client.owner != NULL);
+	become(c, H1_TUNNEL);
+	loop_timer_stop(c->env->loop, &c->timer);
+	turn->persistent = false;
+	turn->request_done = turn->paused = false;
+	h1_body_init(&turn->body, (struct body_plan){BODY_TUNNEL, 0});
 }
 
 static void
@@ -378,45 +487,61 @@ op_head(struct client *client, const struct head *head, struct body_plan plan,
 	char framing[96];
 	size_t len;
 
-	assert(!c->head_sent);
+	assert(!c->turn->head_sent);
 	if (close || c->env->draining || !can_drain(c))
-		c->persistent = false;
-	len = frame(c, head, plan, framing);
-	c->head_sent = true;
-	if (c->failed || c->state == H1_CLOSED)
+		c->turn->persistent = false;
+	len = frame(c->turn, head, plan, framing);
+	c->turn->head_sent = true;
+	if (c->turn->failed || c->state == H1_CLOSED)
 		return;
+	if (plan.kind == BODY_TUNNEL)
+		open_tunnel(c);
 	put_head(c, head, (struct slice){framing, len});
 }
 
-static size_t
-op_body(struct client *client, struct slice piece)
+/* Bytes of the body, framed. */
+static void
+put_body(struct client_h1 *c, struct slice piece)
 {
-	struct client_h1 *c = of_client(client);
+	struct turn *turn = c->turn;
 	char size[H1_CHUNK_HEAD_MAX];
-	struct slice pieces[3];
+	struct slice pieces[WIRE_PIECES];
 
-	if (c->failed || c->state == H1_CLOSED || piece.len == 0)
-		return piece.len;
-	assert(c->head_sent && c->out_kind != BODY_NONE);
-	if (c->blocked && buffer_len(&c->out) >= OUT_MAX) {
-		c->starved = true;
-		return 0;
-	}
-	if (piece.len > OUT_MAX) {
-		piece.len = OUT_MAX;
-		c->starved = true;
-		loop_defer(c->env->loop, &c->step);
-	}
-	if (c->out_kind != BODY_CHUNKED) {
-		assert(c->out_kind == BODY_CLOSE || piece.len <= c->out_left);
-		c->out_left -= c->out_kind == BODY_LENGTH ? piece.len : 0;
+	if (turn->out_kind != BODY_CHUNKED) {
+		assert(turn->out_kind != BODY_LENGTH ||
+		       piece.len <= turn->out_left);
+		turn->out_left -= turn->out_kind == BODY_LENGTH ? piece.len : 0;
 		put(c, &piece, 1);
-		return piece.len;
+		return;
 	}
 	pieces[0] = (struct slice){size, h1_chunk_head_write(piece.len, size)};
 	pieces[1] = piece;
 	pieces[2] = SLICE("\r\n");
 	put(c, pieces, 3);
+}
+
+/* As long as the socket takes what comes, more may; then nothing. */
+static size_t
+op_body(struct client *client, struct slice piece)
+{
+	struct client_h1 *c = of_client(client);
+	struct turn *turn = c->turn;
+
+	if (turn->failed || c->state == H1_CLOSED || piece.len == 0)
+		return piece.len;
+	assert(turn->head_sent && turn->out_kind != BODY_NONE && !turn->shut);
+	if (turn->blocked) {
+		turn->starved = true;
+		return 0;
+	}
+	if (piece.len > client->buffer_size) {
+		piece.len = client->buffer_size;
+		turn->starved = true;
+		loop_defer(c->env->loop, &c->step);
+	}
+	put_body(c, piece);
+	client->full = turn->blocked;
+	turn->starved = turn->starved || turn->blocked;
 	return piece.len;
 }
 
@@ -424,7 +549,7 @@ op_body(struct client *client, struct slice piece)
 static void
 read_on(struct client_h1 *c)
 {
-	if (buffer_len(&c->in) > 0)
+	if (buffer_len(&c->turn->in) > 0)
 		loop_defer(c->env->loop, &c->step);
 	else
 		wire_read_on(&c->wire);
@@ -436,6 +561,7 @@ go_idle(struct client_h1 *c)
 	become(c, H1_IDLE);
 	deadline(c, c->env->gate.idle_timeout);
 	read_on(c);
+	loop_defer(c->env->loop, &c->step); /* to rest */
 }
 
 /* After the last response. Unread bytes would turn the close into a reset,
@@ -443,8 +569,8 @@ go_idle(struct client_h1 *c)
 static void
 part(struct client_h1 *c)
 {
-	if (!c->broken && c->request_done && !c->env->draining &&
-	    c->wire.watch == WIRE_READING && buffer_len(&c->in) == 0)
+	if (!c->turn->broken && c->turn->request_done && !c->env->draining &&
+	    c->wire.watch == WIRE_READING && buffer_len(&c->turn->in) == 0)
 		shut(c, REASON_NONE, false);
 	else
 		linger(c);
@@ -454,15 +580,15 @@ part(struct client_h1 *c)
 static void
 finish(struct client_h1 *c)
 {
-	c->response_done = false;
-	if (c->broken || !c->persistent || c->env->draining) {
+	c->turn->response_done = false;
+	if (c->turn->broken || !c->turn->persistent || c->env->draining) {
 		part(c);
-	} else if (c->half_closed && buffer_len(&c->in) == 0) {
+	} else if (c->turn->half_closed && buffer_len(&c->turn->in) == 0) {
 		shut(c, REASON_NONE, false);
-	} else if (!c->request_done) {
+	} else if (!c->turn->request_done) {
 		become(c, H1_DRAIN);
-		c->paused = false;
-		c->discarded = 0;
+		c->turn->paused = false;
+		c->turn->discarded = 0;
 		deadline(c, LINGER_MS);
 		read_on(c);
 	} else {
@@ -470,25 +596,66 @@ finish(struct client_h1 *c)
 	}
 }
 
+/* Of a tunnel, once nothing waits for the socket any more. */
 static void
-op_end(struct client *client)
+send_fin(struct client_h1 *c)
 {
-	static const struct slice last = {"0\r\n\r\n", 5};
+	if (c->turn->shut && buffer_len(&c->turn->out) == 0)
+		wire_shutdown(&c->wire);
+}
+
+static void
+op_shut(struct client *client)
+{
 	struct client_h1 *c = of_client(client);
 
-	assert(client->owner == NULL && c->head_sent);
-	if (c->failed || c->state == H1_CLOSED) {
+	if (c->turn->failed || c->state == H1_CLOSED)
+		return;
+	assert(c->state == H1_TUNNEL && !c->turn->shut);
+	c->turn->shut = true;
+	flush(c);
+	if (!c->turn->failed)
+		send_fin(c);
+}
+
+static void
+put_last_chunk(struct client_h1 *c, const struct head *trailers)
+{
+	static const struct slice last = {"0\r\n\r\n", 5};
+	struct buffer *out = &c->turn->out;
+	size_t len;
+	char *to;
+
+	if (trailers == NULL) {
+		put(c, &last, 1);
+		return;
+	}
+	to = buffer_reserve(out, 3 + h1_head_size(trailers));
+	memcpy(to, "0\r\n", 3);
+	len = 3 + h1_fields_write(trailers, to + 3);
+	out->end += (uint32_t)len;
+	c->turn->client.bytes_out += len;
+}
+
+static void
+op_end(struct client *client, const struct head *trailers)
+{
+	struct client_h1 *c = of_client(client);
+	struct turn *turn = c->turn;
+
+	assert(client->owner == NULL && turn->head_sent);
+	if (turn->failed || c->state == H1_CLOSED) {
 		shut(c, REASON_CLIENT_CLOSED, true);
 		return;
 	}
-	assert(c->out_kind != BODY_LENGTH || c->out_left == 0);
-	if (c->out_kind == BODY_CHUNKED)
-		put(c, &last, 1);
-	c->response_done = true;
+	assert(turn->out_kind != BODY_LENGTH || turn->out_left == 0);
+	if (turn->out_kind == BODY_CHUNKED)
+		put_last_chunk(c, trailers);
+	turn->response_done = true;
 	flush(c);
-	if (c->failed)
+	if (turn->failed)
 		return;
-	if (buffer_len(&c->out) == 0)
+	if (buffer_len(&turn->out) == 0)
 		finish(c);
 	else
 		exchange_deadline(c);
@@ -509,8 +676,8 @@ op_pause(struct client *client)
 {
 	struct client_h1 *c = of_client(client);
 
-	c->paused = true;
-	if (!c->request_done && c->state != H1_CLOSED)
+	c->turn->paused = true;
+	if (!c->turn->request_done && c->state != H1_CLOSED)
 		wire_read_off(&c->wire);
 }
 
@@ -519,14 +686,21 @@ op_resume(struct client *client)
 {
 	struct client_h1 *c = of_client(client);
 
-	if (!c->paused)
+	if (!c->turn->paused)
 		return;
-	c->paused = false;
-	if (c->request_done || c->broken || c->state == H1_CLOSED)
+	c->turn->paused = false;
+	if (c->turn->request_done || c->turn->broken || c->state == H1_CLOSED)
 		return;
-	window_start(&c->in_window);
+	window_start(&c->turn->in_window);
 	exchange_deadline(c);
 	read_on(c);
+}
+
+/* TLS will have none. */
+static struct wire *
+op_lend_wire(struct client *client)
+{
+	return &of_client(client)->wire;
 }
 
 static const struct client_ops ops = {
@@ -534,11 +708,12 @@ static const struct client_ops ops = {
     .want_body = op_want_body,
     .head = op_head,
     .body = op_body,
+    .shut = op_shut,
     .end = op_end,
     .abort = op_abort,
     .pause = op_pause,
     .resume = op_resume,
-    .lend_wire = NULL,
+    .lend_wire = op_lend_wire,
 };
 
 /* ---- the request ---- */
@@ -547,27 +722,34 @@ static void
 open_exchange(struct client_h1 *c, const struct head *head, enum reason why)
 {
 	struct body_plan plan = {BODY_NONE, 0};
+	struct turn *turn = c->turn;
 
 	become(c, H1_EXCHANGE);
 	loop_timer_stop(c->env->loop, &c->timer);
 	if (why == REASON_NONE)
 		plan = h1_request_body(head);
-	h1_body_init(&c->body, plan);
-	c->minor1 = head->minor == 1;
-	c->is_head = slice_eq(head->method, SLICE("HEAD"));
-	c->persistent = why == REASON_NONE && h1_persistent(head);
-	c->expects = why == REASON_NONE && plan.kind != BODY_NONE &&
-		     h1_expects_continue(head);
-	c->request_done = why == REASON_NONE && plan.kind == BODY_NONE;
-	c->broken = why != REASON_NONE;
-	c->paused = c->starved = c->head_sent = c->response_done = false;
-	c->client.bytes_out = 0;
-	c->client.began_us = loop_now_us();
-	window_start(&c->in_window);
-	window_start(&c->out_window);
-	c->free_since = c->out_window.at;
-	c->client.events->open(c->client.arg, &c->client, head, plan, why);
-	if (c->state == H1_EXCHANGE && !c->response_done)
+	h1_body_init(&turn->body, plan);
+	turn->minor1 = head->minor == 1;
+	turn->is_head = slice_eq(head->method, SLICE("HEAD"));
+	turn->persistent = why == REASON_NONE && h1_persistent(head);
+	turn->expects = why == REASON_NONE && plan.kind != BODY_NONE &&
+			h1_expects_continue(head);
+	turn->request_done = why == REASON_NONE && plan.kind == BODY_NONE;
+	turn->broken = why != REASON_NONE;
+	turn->paused = turn->starved = turn->head_sent = false;
+	turn->response_done = false;
+	turn->client.bytes_out = 0;
+	turn->client.began_us = loop_now_us();
+	turn->client.buffer_size = READ_MAX;
+	turn->client.wants_trailers = turn->client.full = false;
+	window_start(&turn->in_window);
+	window_start(&turn->out_window);
+	turn->free_since = turn->out_window.at;
+	turn->client.events->open(
+	    turn->client.arg, &turn->client, head, plan, why);
+	if (turn->client.owner != NULL && turn->client.wants_trailers)
+		turn->body.trailer_section = &turn->trailers;
+	if (c->state == H1_EXCHANGE && !turn->response_done)
 		exchange_deadline(c);
 }
 
@@ -602,12 +784,28 @@ step_head(struct client_h1 *c, struct slice *bytes)
 	return true;
 }
 
+/* NULL: the owner wants none, or there are none. */
+static const struct head *
+take_trailers(struct client_h1 *c, struct head *to)
+{
+	struct slice section = buffer_slice(&c->turn->trailers);
+	struct h1_limits limits = {.fields = c->env->gate.head_fields};
+
+	*to = (struct head){.fields = c->env->fields};
+	if (section.len == 0 || !h1_trailers_read(section, &limits, to) ||
+	    to->field_count == 0)
+		return NULL;
+	return to;
+}
+
 /* The body is over: to the owner, or the drained connection is free again. */
 static void
 body_complete(struct client_h1 *c)
 {
-	c->request_done = true;
-	c->expects = false;
+	struct head trailers;
+
+	c->turn->request_done = true;
+	c->turn->expects = false;
 	if (c->state == H1_DRAIN) {
 		if (c->env->draining)
 			part(c);
@@ -616,8 +814,9 @@ body_complete(struct client_h1 *c)
 		return;
 	}
 	exchange_deadline(c);
-	if (c->client.owner != NULL)
-		c->client.events->end(c->client.owner);
+	if (c->turn->client.owner != NULL)
+		c->turn->client.events->end(
+		    c->turn->client.owner, take_trailers(c, &trailers));
 }
 
 /* One piece to the owner. False when he does not take all of it. */
@@ -626,21 +825,22 @@ body_piece(struct client_h1 *c, struct slice *bytes, struct slice piece)
 {
 	size_t taken = piece.len;
 
-	c->expects = false;
-	if (c->client.owner != NULL)
-		taken = c->client.events->body(c->client.owner, piece);
+	c->turn->expects = false;
+	if (c->turn->client.owner != NULL)
+		taken =
+		    c->turn->client.events->body(c->turn->client.owner, piece);
 	else
-		c->discarded += piece.len;
-	if (c->client.owner == NULL) {
-		if (c->state == H1_DRAIN && c->discarded > DRAIN_MAX)
+		c->turn->discarded += piece.len;
+	if (c->turn->client.owner == NULL) {
+		if (c->state == H1_DRAIN && c->turn->discarded > DRAIN_MAX)
 			linger(c);
 		return c->state == H1_EXCHANGE || c->state == H1_DRAIN;
 	}
 	if (taken < piece.len) {
-		h1_body_unread(&c->body, piece.len - taken);
+		h1_body_unread(&c->turn->body, piece.len - taken);
 		bytes->len += (size_t)(bytes->at - (piece.at + taken));
 		bytes->at = piece.at + taken;
-		op_pause(&c->client);
+		op_pause(&c->turn->client);
 		exchange_deadline(c);
 		return false;
 	}
@@ -654,9 +854,9 @@ step_body(struct client_h1 *c, struct slice *bytes)
 	struct slice piece;
 	enum reason why;
 
-	if (c->request_done || c->paused || c->broken)
+	if (c->turn->request_done || c->turn->paused || c->turn->broken)
 		return false;
-	switch (h1_body_read(&c->body, bytes, &piece, &why)) {
+	switch (h1_body_read(&c->turn->body, bytes, &piece, &why)) {
 	case H1_BODY_DATA:
 		return body_piece(c, bytes, piece);
 	case H1_BODY_MORE:
@@ -681,8 +881,9 @@ step_body(struct client_h1 *c, struct slice *bytes)
 static bool
 takes_input(const struct client_h1 *c)
 {
-	if (c->state == H1_EXCHANGE)
-		return !c->request_done && !c->paused && !c->broken;
+	if (c->state == H1_EXCHANGE || c->state == H1_TUNNEL)
+		return !c->turn->request_done && !c->turn->paused &&
+		       !c->turn->broken;
 	return c->state != H1_CLOSED && c->state != H1_LINGER;
 }
 
@@ -691,12 +892,13 @@ takes_input(const struct client_h1 *c)
 static void
 watch_input(struct client_h1 *c)
 {
-	bool idle_watch = c->request_done && !c->broken && !c->half_closed &&
-			  buffer_len(&c->in) == 0;
+	bool idle_watch = c->turn->request_done && !c->turn->broken &&
+			  !c->turn->half_closed &&
+			  buffer_len(&c->turn->in) == 0;
 
 	if (takes_input(c) || idle_watch)
 		wire_read_on(&c->wire);
-	else if (!c->half_closed)
+	else if (!c->turn->half_closed)
 		wire_read_off(&c->wire);
 }
 
@@ -710,7 +912,8 @@ run(struct client_h1 *c, struct slice bytes, bool from_in)
 	while (more) {
 		if (c->state == H1_IDLE || c->state == H1_HEAD)
 			more = bytes.len > 0 && step_head(c, &bytes);
-		else if (c->state == H1_EXCHANGE || c->state == H1_DRAIN)
+		else if (c->state == H1_EXCHANGE || c->state == H1_DRAIN ||
+			 c->state == H1_TUNNEL)
 			more = step_body(c, &bytes);
 		else
 			break;
@@ -718,9 +921,9 @@ run(struct client_h1 *c, struct slice bytes, bool from_in)
 	if (c->state == H1_CLOSED || c->state == H1_LINGER)
 		return;
 	if (from_in)
-		buffer_consume(&c->in, all.len - bytes.len);
+		buffer_consume(&c->turn->in, all.len - bytes.len);
 	else
-		buffer_append(&c->in, bytes);
+		buffer_append(&c->turn->in, bytes);
 	watch_input(c);
 }
 
@@ -730,11 +933,18 @@ static void
 end_of_input(struct client_h1 *c)
 {
 	switch (c->state) {
+	case H1_TUNNEL:
+		if (c->turn->half_closed)
+			return;
+		c->turn->half_closed = true;
+		wire_watch_reset(&c->wire);
+		body_complete(c);
+		return;
 	case H1_EXCHANGE:
-		if (c->half_closed)
+		if (c->turn->half_closed)
 			return; /* the same FIN, told again */
-		c->half_closed = true;
-		if (c->request_done || c->broken)
+		c->turn->half_closed = true;
+		if (c->turn->request_done || c->turn->broken)
 			wire_watch_reset(&c->wire);
 		else
 			break_request(c, REASON_CLIENT_CLOSED);
@@ -754,7 +964,7 @@ end_of_input(struct client_h1 *c)
 static void
 on_failure(struct client_h1 *c)
 {
-	if (c->state == H1_EXCHANGE)
+	if (c->state == H1_EXCHANGE || c->state == H1_TUNNEL)
 		break_request(c, REASON_CLIENT_CLOSED);
 	else
 		shut(c, REASON_CLIENT_CLOSED, true);
@@ -767,8 +977,32 @@ after_input(struct client_h1 *c, size_t n)
 	if (c->state != H1_EXCHANGE || !takes_input(c))
 		return;
 	exchange_deadline(c);
-	if (!window_keeps(&c->in_window, n, c->env->gate.min_rate))
+	if (!window_keeps(&c->turn->in_window, n, c->env->gate.min_rate))
 		break_request(c, REASON_CLIENT_MIN_RATE);
+}
+
+/* What is read while nobody has said how much he would hold may be a head. */
+static size_t
+read_size(const struct client_h1 *c)
+{
+	return c->turn->client.owner != NULL ? c->turn->client.buffer_size
+					     : READ_MAX;
+}
+
+/* bytes: what came; kept: it stands in `in` already. */
+static void
+take_bytes(struct client_h1 *c, struct slice bytes, bool kept)
+{
+	if (c->state == H1_LINGER) {
+		c->turn->discarded += bytes.len;
+		if (c->turn->discarded > LINGER_MAX)
+			shut(c, c->why, false);
+	} else if (kept) {
+		run(c, buffer_slice(&c->turn->in), true);
+	} else {
+		run(c, bytes, false);
+	}
+	after_input(c, bytes.len);
 }
 
 static void
@@ -777,53 +1011,64 @@ on_readable(struct wire *wire)
 	struct client_h1 *c =
 	    (struct client_h1 *)((char *)wire -
 				 offsetof(struct client_h1, wire));
-	bool keep = c->state != H1_LINGER &&
-		    (buffer_len(&c->in) > 0 || !takes_input(c));
-	size_t size = keep ? 4096 : READ_MAX;
-	char *to = keep ? buffer_reserve(&c->in, size) : c->env->loop->scratch;
-	ssize_t n = wire_read(wire, to, size);
+	struct buffer *in;
+	bool keep;
+	size_t size;
+	char *to;
+	ssize_t n;
 
-	if (n <= 0 && buffer_len(&c->in) == 0)
-		buffer_release(&c->in);
-	if (n == WIRE_AGAIN)
-		return;
-	if (n == WIRE_FAILED) {
+	take_turn(c);
+	in = &c->turn->in;
+	keep = c->state != H1_LINGER && (buffer_len(in) > 0 || !takes_input(c));
+	size = keep ? 4096 : read_size(c);
+	to = keep ? buffer_reserve(in, size) : c->env->loop->scratch;
+	n = wire_read(wire, to, size);
+	if (n <= 0 && buffer_len(in) == 0)
+		buffer_release(in);
+	if (n == WIRE_FAILED)
 		on_failure(c);
-	} else if (n == 0) {
+	else if (n == 0)
 		end_of_input(c);
-	} else if (c->state == H1_LINGER) {
-		c->discarded += (size_t)n;
-		if (c->discarded > LINGER_MAX)
-			shut(c, c->why, false);
-	} else if (!keep) {
-		run(c, (struct slice){to, (size_t)n}, false);
-	} else {
-		c->in.end += (uint32_t)n;
-		run(c, buffer_slice(&c->in), true);
-	}
+	else if (n > 0 && keep)
+		in->end += (uint32_t)n;
 	if (n > 0)
-		after_input(c, (size_t)n);
+		take_bytes(c, (struct slice){to, (size_t)n}, keep);
+	rest(c);
 }
 
 /* What can go on when output has moved. */
 static void
 after_output(struct client_h1 *c)
 {
-	if (c->failed) {
-		c->failed = false;
-		if (c->state == H1_EXCHANGE)
+	struct turn *turn = c->turn;
+
+	if (turn->failed) {
+		turn->failed = false;
+		if (c->state == H1_EXCHANGE || c->state == H1_TUNNEL)
 			break_request(c, REASON_CLIENT_CLOSED);
 		return;
 	}
-	if (c->response_done && !c->blocked) {
-		finish(c);
+	if (turn->blocked)
 		return;
+	send_fin(c);
+	if (turn->half_closed)
+		wire_watch_reset(&c->wire);
+	if (turn->response_done) {
+		finish(c);
+	} else if (turn->starved && turn->client.owner != NULL) {
+		turn->starved = turn->client.full = false;
+		turn->client.events->ready(turn->client.owner);
 	}
-	if (c->starved && buffer_len(&c->out) < OUT_MAX &&
-	    c->client.owner != NULL) {
-		c->starved = false;
-		c->client.events->ready(c->client.owner);
-	}
+}
+
+/* Output has waited, and more of it waits or will come. */
+static bool
+is_timed(const struct client_h1 *c)
+{
+	const struct turn *turn = c->turn;
+
+	return !turn->failed && c->state != H1_TUNNEL &&
+	       (turn->blocked || !turn->response_done);
 }
 
 static void
@@ -834,14 +1079,29 @@ on_writable(struct wire *wire)
 				 offsetof(struct client_h1, wire));
 
 	flush(c);
-	if (!c->failed && c->blocked &&
-	    !window_keeps(&c->out_window, 0, c->env->gate.min_rate)) {
+	if (is_timed(c) &&
+	    !window_keeps(&c->turn->out_window, 0, c->env->gate.min_rate)) {
 		break_request(c, REASON_CLIENT_READ_RATE);
 		return;
 	}
 	after_output(c);
 	if (c->state == H1_EXCHANGE)
 		exchange_deadline(c);
+}
+
+/* What has waited in `in`, now that it may be wanted. */
+static void
+use_input(struct client_h1 *c)
+{
+	struct turn *turn = c->turn;
+
+	if (c->state == H1_LINGER)
+		buffer_release(&turn->in);
+	if (buffer_len(&turn->in) > 0 && takes_input(c))
+		run(c, buffer_slice(&turn->in), true);
+	/* a FIN that had come before there was a tunnel */
+	if (c->state == H1_TUNNEL && turn->half_closed && takes_input(c))
+		body_complete(c);
 }
 
 static void
@@ -851,16 +1111,16 @@ on_step(struct step *step)
 	    (struct client_h1 *)((char *)step -
 				 offsetof(struct client_h1, step));
 
-	if (c->state != H1_CLOSED)
+	if (c->turn != NULL && c->state != H1_CLOSED)
 		flush(c);
-	if (c->state != H1_CLOSED)
+	if (c->turn != NULL && c->state != H1_CLOSED)
 		after_output(c);
-	if (c->state == H1_LINGER)
-		buffer_release(&c->in);
-	if (buffer_len(&c->in) > 0 && takes_input(c))
-		run(c, buffer_slice(&c->in), true);
+	if (c->turn != NULL)
+		use_input(c);
 	if (c->state == H1_CLOSED)
 		free_connection(c);
+	else
+		rest(c);
 }
 
 static void
@@ -873,11 +1133,11 @@ on_timer(struct timer *timer)
 
 	switch (c->state) {
 	case H1_HEAD:
-		if (buffer_len(&c->in) == 0) {
+		if (!has_input(c)) {
 			shut(c, REASON_CLIENT_HEAD_TIMEOUT, false);
 			return;
 		}
-		buffer_release(&c->in);
+		buffer_release(&c->turn->in);
 		wire_read_off(&c->wire);
 		open_exchange(c, &none, REASON_CLIENT_HEAD_TIMEOUT);
 		return;
@@ -885,8 +1145,9 @@ on_timer(struct timer *timer)
 		shut(c, REASON_CLIENT_IDLE, false);
 		return;
 	case H1_EXCHANGE:
-		break_request(c, c->blocked ? REASON_CLIENT_WRITE_TIMEOUT
-					    : REASON_CLIENT_BODY_TIMEOUT);
+	case H1_TUNNEL:
+		break_request(c, c->turn->blocked ? REASON_CLIENT_WRITE_TIMEOUT
+						  : REASON_CLIENT_BODY_TIMEOUT);
 		return;
 	case H1_DRAIN:
 		linger(c);
@@ -911,6 +1172,7 @@ client_h1_env_init(struct client_h1_env *env, struct loop *loop,
 	env->gate = *gate;
 	LIST_INIT(&env->all);
 	pool_init(&env->pool, sizeof(struct client_h1), 256);
+	pool_init(&env->turns, sizeof(struct turn), 256);
 	env->fields = mem_alloc(gate->head_fields * sizeof(struct field));
 }
 
@@ -922,17 +1184,13 @@ client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
 
 	memset(c, 0, sizeof(*c));
 	c->env = env;
-	c->peer = *peer;
-	c->client = (struct client){.ops = &ops,
-	    .events = env->events,
-	    .arg = env->arg,
-	    .peer = &c->peer,
-	    .door = door};
+	c->peer_len =
+	    peer->len < sizeof(c->peer) ? (uint8_t)peer->len : sizeof(c->peer);
+	memcpy(c->peer, &peer->sa, c->peer_len);
+	c->door = door;
 	c->timer.fn = on_timer;
 	c->step.fn = on_step;
 	c->state = H1_HEAD;
-	buffer_init(&c->in, &env->loop->buffers);
-	buffer_init(&c->out, &env->loop->buffers);
 	LIST_INSERT_HEAD(&env->all, c, link);
 	env->live++;
 	wire_open(&c->wire, env->loop, fd, &wire_events);
@@ -960,8 +1218,7 @@ client_h1_refuse(int fd)
 static bool
 between_exchanges(const struct client_h1 *c)
 {
-	return (c->state == H1_IDLE || c->state == H1_HEAD) &&
-	       buffer_len(&c->in) == 0;
+	return (c->state == H1_IDLE || c->state == H1_HEAD) && !has_input(c);
 }
 
 void
@@ -986,12 +1243,13 @@ client_h1_env_done(struct client_h1_env *env)
 	struct client_h1 *c;
 
 	while ((c = LIST_FIRST(&env->all)) != NULL) {
-		if (c->client.owner != NULL)
-			c->client.events->broken(
-			    c->client.owner, REASON_SHUTDOWN);
+		if (c->turn != NULL && c->turn->client.owner != NULL)
+			c->turn->client.events->broken(
+			    c->turn->client.owner, REASON_SHUTDOWN);
 		shut(c, REASON_SHUTDOWN, true);
 		free_connection(c);
 	}
 	pool_done(&env->pool);
+	pool_done(&env->turns);
 	free(env->fields);
 }

@@ -19,7 +19,7 @@ struct client_h1_env {
 	bool draining; /* idle connections close, others after their answer */
 	unsigned live; /* connections open */
 	LIST_HEAD(, client_h1) all;
-	struct pool pool;
+	struct pool pool, turns; /* turns: of connections that are not idle */
 	struct field *fields; /* gate.head_fields of them: for one head read */
 	/* A connection ended; why tells when no exchange could. NULL is fine.
 	 */

@@ -86,7 +86,7 @@ leave(struct visit *visit, bool complete)
 
 	client_leave(client);
 	if (complete)
-		client->ops->end(client);
+		client->ops->end(client, NULL);
 	else
 		client->ops->abort(client, REASON_CLIENT_CLOSED);
 	arena_done(&visit->arena);
@@ -198,8 +198,9 @@ on_body(void *owner, struct slice piece)
 }
 
 static void
-on_end(void *owner)
+on_end(void *owner, const struct head *trailers)
 {
+	(void)trailers;
 	respond(owner, 200);
 }
 

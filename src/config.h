@@ -42,7 +42,7 @@ struct gate_config {
 	uint32_t head_limit, head_fields, target_limit;
 	uint32_t head_timeout, idle_timeout;
 	uint32_t body_timeout, write_timeout, min_rate;
-	uint32_t drain_timeout;
+	uint32_t drain_timeout, tunnel_drain;
 	struct slice ping; /* empty: off */
 	struct addr_net *trusted_proxies;
 	unsigned trusted_proxy_count;
@@ -63,6 +63,7 @@ struct upstream_config {
 	unsigned server_count;
 	enum transport_kind transport;
 	uint32_t connect_timeout, response_timeout, body_timeout;
+	uint32_t tunnel_timeout;
 	uint32_t response_head_limit;
 	uint64_t evhttp_body_limit;
 	uint32_t idle_max, idle_timeout; /* of kept connections */
@@ -76,8 +77,12 @@ struct location {
 	struct location_rules rules; /* first: trie values are these */
 	struct site *site;
 	struct upstream_config
-	    *upstream;	    /* NULL only if nothing is forwarded */
-	uint32_t form_hold; /* bytes of a body that is read beforehand */
+	    *upstream;	      /* NULL only if nothing is forwarded */
+	uint32_t form_hold;   /* bytes of a body that is read beforehand */
+	uint32_t buffer_size; /* the most that is held each way */
+	bool trailers_pass;   /* of requests */
+	const struct slice *upgrade; /* protocols that may be tunnelled */
+	unsigned upgrade_count;
 	enum redirects redirects;
 	unsigned rewrite_line; /* of rewrite_method; 0: none */
 };

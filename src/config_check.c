@@ -127,6 +127,7 @@ config_draft_location(
 	location->rules.rewrite_from = METHOD_NONE;
 	location->rules.rewrite_to = METHOD_NONE;
 	location->form_hold = FORM_HOLD;
+	location->buffer_size = 64 * 1024;
 	location->redirects = REDIRECTS_FLAG;
 	return location;
 }

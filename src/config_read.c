@@ -16,6 +16,7 @@
 #define NAME_MAX_BYTES 64 /* of sites, upstreams, fields, pseudonyms */
 #define ADDRS_MAX 8	  /* of one server */
 #define PATH_PARAMS_MAX 16
+#define UPGRADES_MAX 8
 
 /* Where keys go. */
 enum place {
@@ -748,6 +749,52 @@ set_location_upstream(struct reading *r, struct slice value)
 	r->location->upstream_line = r->lines.line;
 }
 
+/* What is wrong with a protocol, or NULL: some would carry requests that nobody
+ * has judged. */
+static const char *
+judge_upgrade(const struct location *location, struct slice name)
+{
+	static const struct slice carriers[] = {
+	    {"h2c", 3}, {"h2", 2}, {"http", 4}, {"tls", 3}};
+	struct slice family = {name.at, slice_find(name, '/', 0)};
+	unsigned i;
+
+	if (!is_token(family) ||
+	    (family.len < name.len &&
+		!is_token((struct slice){
+		    name.at + family.len + 1, name.len - family.len - 1})))
+		return "not the name of a protocol, such as websocket";
+	for (i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++)
+		if (slice_eq_nocase(family, carriers[i]))
+			return "it would carry requests past the allowlist";
+	for (i = 0; i < location->upgrade_count; i++)
+		if (slice_eq_nocase(name, location->upgrade[i]))
+			return "it stands here twice";
+	if (location->upgrade_count == UPGRADES_MAX)
+		return "too many protocols: a location has room for 8";
+	return NULL;
+}
+
+static void
+set_upgrade(struct reading *r, struct slice value)
+{
+	struct location *location = r->location->location;
+	struct slice *list = (struct slice *)location->upgrade;
+	const char *why;
+
+	if (slice_eq(value, SLICE("none")))
+		return;
+	why = judge_upgrade(location, value);
+	if (why != NULL) {
+		complain(r, "upgrade: %s: %s", quote(r, value), why);
+		return;
+	}
+	if (list == NULL)
+		location->upgrade = list = config_arena(
+		    &r->draft.config->arena, UPGRADES_MAX * sizeof(*list));
+	list[location->upgrade_count++] = keep(r, value);
+}
+
 static void
 set_path(struct reading *r, struct slice value)
 {
@@ -781,6 +828,7 @@ static const set_fn setters[KEY_COUNT] = {
     [KEY_GRANT] = set_grant,
     [KEY_REWRITE_METHOD] = set_rewrite_method,
     [KEY_LOCATION_UPSTREAM] = set_location_upstream,
+    [KEY_UPGRADE] = set_upgrade,
     [KEY_PATH] = set_path,
 };
 
@@ -1055,6 +1103,7 @@ new_upstream(struct reading *r, struct slice name)
 	upstream->connect_timeout = 3 * 1000;
 	upstream->response_timeout = 60 * 1000;
 	upstream->body_timeout = 60 * 1000;
+	upstream->tunnel_timeout = 60 * 60 * 1000;
 	upstream->response_head_limit = 64 * 1024;
 	upstream->evhttp_body_limit = 1024 * 1024;
 	upstream->file = r->file->path;

@@ -23,6 +23,7 @@ enum state {
 	CONNECT, /* a server is being reached */
 	FORWARD, /* the request goes out; the response's head is awaited */
 	RELAY,	 /* the response goes back */
+	TUNNEL,	 /* after 101: bytes go both ways */
 	ANSWER,	 /* the gate answers itself */
 	FINISH,	 /* told, and gone */
 	STAY
@@ -55,6 +56,8 @@ struct exchange {
 	bool request_done, request_sent, head_sent, blocked;
 	bool upload_blocked; /* the transport has not taken all it was given */
 	bool complete;	     /* the whole response was given to the client */
+	const struct head *trailers, *response_trailers; /* in the arena */
+	LIST_ENTRY(exchange) tunnels;			 /* while in TUNNEL */
 };
 
 /* What a wait costs at most, and what it is called when it is over. */
@@ -69,6 +72,7 @@ static enum state step_scan(struct exchange *x);
 static enum state step_connect(struct exchange *x);
 static enum state step_forward(struct exchange *x);
 static enum state step_relay(struct exchange *x);
+static enum state step_tunnel(struct exchange *x);
 static enum state step_answer(struct exchange *x);
 static enum state step_finish(struct exchange *x);
 
@@ -104,6 +108,14 @@ wait_body(const struct exchange *x)
 	    x->location->upstream->body_timeout, REASON_UPSTREAM_BODY_TIMEOUT};
 }
 
+/* Whichever side it is that is silent. */
+static struct wait
+wait_tunnel(const struct exchange *x)
+{
+	return (struct wait){
+	    x->location->upstream->tunnel_timeout, REASON_TUNNEL_IDLE};
+}
+
 #define TO(state) (1u << (state))
 
 /* In SCAN it is the client that is waited for: client_h1 has that deadline. */
@@ -118,8 +130,9 @@ static const struct {
     [CONNECT] = {step_connect, wait_connect,
 	TO(CONNECT) | TO(FORWARD) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
     [FORWARD] = {step_forward, wait_response,
-	TO(CONNECT) | TO(RELAY) | TO(ANSWER) | TO(FINISH)},
+	TO(CONNECT) | TO(RELAY) | TO(TUNNEL) | TO(ANSWER) | TO(FINISH)},
     [RELAY] = {step_relay, wait_body, TO(FINISH)},
+    [TUNNEL] = {step_tunnel, wait_tunnel, TO(FINISH)},
     [ANSWER] = {step_answer, wait_none, TO(FINISH)},
     [FINISH] = {step_finish, wait_none, 0},
 };
@@ -129,10 +142,17 @@ rearm(struct exchange *x)
 {
 	struct wait wait = states[x->state].wait(x);
 
-	if (wait.ms > 0 && !x->blocked)
+	if (wait.ms > 0 && (!x->blocked || x->state == TUNNEL))
 		loop_timer_start(x->env->loop, &x->timer, wait.ms);
 	else
 		loop_timer_stop(x->env->loop, &x->timer);
+}
+
+static void
+leave_tunnels(struct exchange *x)
+{
+	LIST_REMOVE(x, tunnels);
+	record_take(&x->env->record->count.tunnels_open);
 }
 
 /* The one place where the state changes. x may be gone afterwards. */
@@ -143,6 +163,8 @@ advance(struct exchange *x, enum state to)
 
 	for (;; to = next) {
 		assert((states[x->state].next & TO(to)) != 0);
+		if (x->state == TUNNEL)
+			leave_tunnels(x);
 		x->state = to;
 		rearm(x);
 		if (to == FINISH) {
@@ -198,6 +220,20 @@ keep_head(struct exchange *x)
 	x->head = kept;
 }
 
+/* Only a GET that is allowed, and has no body, may become a tunnel. */
+static struct slice
+upgrade_to(struct exchange *x)
+{
+	const struct location *location = x->location;
+	const struct decision *decision = &x->decision;
+
+	if (decision->method != METHOD_GET || decision->sent != METHOD_GET ||
+	    decision->would != REASON_NONE || x->plan.kind != BODY_NONE)
+		return SLICE_NONE;
+	return forward_upgrade(
+	    &x->head, location->upgrade, location->upgrade_count, &x->arena);
+}
+
 /* The head that goes upstream, by what is known of the request so far. */
 static enum reason
 make_sent_head(struct exchange *x)
@@ -208,6 +244,9 @@ make_sent_head(struct exchange *x)
 	    .origin = &x->origin,
 	    .method = x->head.method,
 	    .flags = decision->flags,
+	    .upgrade = upgrade_to(x),
+	    .trailers =
+		x->location->trailers_pass && x->plan.kind == BODY_CHUNKED,
 	    .strip = decision->strip,
 	    .destination = decision->destination};
 
@@ -275,6 +314,8 @@ step_decide(struct exchange *x)
 	if (why != REASON_NONE)
 		return answer_with(x, why);
 	x->carrier = choose_carrier(x);
+	x->client->buffer_size = x->location->buffer_size;
+	x->client->wants_trailers = x->location->trailers_pass;
 	if (x->plan.kind == BODY_NONE)
 		return CONNECT;
 	start_hold(x);
@@ -308,6 +349,7 @@ open_transport(struct exchange *x, const struct transport_events *events)
 	    .keep = {upstream->idle_max, upstream->idle_timeout},
 	    .max_idle = max_idle(x),
 	    .head_limit = upstream->response_head_limit,
+	    .buffer_size = x->location->buffer_size,
 	    .events = events,
 	    .owner = x};
 
@@ -354,7 +396,7 @@ finish_request(struct exchange *x)
 	if (x->hold != NULL && !hold_release(x->hold, x->transport))
 		return;
 	x->request_sent = true;
-	x->transport->ops->end(x->transport);
+	x->transport->ops->end(x->transport, x->trailers);
 }
 
 static enum state
@@ -382,6 +424,26 @@ static enum state
 step_relay(struct exchange *x)
 {
 	(void)x;
+	return STAY;
+}
+
+static void
+start_cutting(struct exchange_env *env)
+{
+	loop_timer_start(
+	    env->loop, &env->tunnel_timer, env->config->gate.tunnel_drain);
+}
+
+/* The request's body is open once more. */
+static enum state
+step_tunnel(struct exchange *x)
+{
+	x->request_done = x->request_sent = x->upload_blocked = false;
+	LIST_INSERT_HEAD(&x->env->tunnels, x, tunnels);
+	record_add(&x->env->record->count.tunnels);
+	record_add(&x->env->record->count.tunnels_open);
+	if (x->env->draining)
+		start_cutting(x->env);
 	return STAY;
 }
 
@@ -516,7 +578,7 @@ step_finish(struct exchange *x)
 	cancel_transport(x);
 	client_leave(client);
 	if (x->complete)
-		client->ops->end(client);
+		client->ops->end(client, x->response_trailers);
 	else
 		client->ops->abort(client, x->reason);
 	tell(x, client->bytes_out);
@@ -602,7 +664,7 @@ client_open(void *arg, struct client *client, const struct head *head,
 static void
 request_moved(struct exchange *x)
 {
-	if (x->state == FORWARD)
+	if (x->state == FORWARD || x->state == TUNNEL)
 		rearm(x);
 }
 
@@ -643,7 +705,8 @@ client_body(void *owner, struct slice piece)
 	if (x->transport == NULL && x->state != SCAN)
 		return piece.len; /* answered already */
 	limit = x->location->rules.body_limit;
-	if (limit > 0 && x->bytes_in + piece.len > limit) {
+	if (limit > 0 && x->state != TUNNEL &&
+	    x->bytes_in + piece.len > limit) {
 		x->bytes_in += piece.len;
 		fail(x, REASON_BODY_TOO_LARGE);
 		return piece.len;
@@ -656,6 +719,10 @@ client_body(void *owner, struct slice piece)
 		x->bytes_in += taken;
 	}
 	x->upload_blocked = taken < piece.len;
+	if (x->transport != NULL && x->transport->full) {
+		x->upload_blocked = true;
+		x->client->ops->pause(x->client);
+	}
 	request_moved(x);
 	return taken;
 }
@@ -681,14 +748,24 @@ judge_body(struct exchange *x)
 	return true;
 }
 
+static const struct head *
+clean_trailers(struct exchange *x, const struct head *trailers)
+{
+	struct forward_facts facts = {
+	    .gate = &x->config->gate, .site = x->location->site};
+
+	return forward_trailers(&facts, trailers, &x->arena);
+}
+
 static void
-client_end(void *owner)
+client_end(void *owner, const struct head *trailers)
 {
 	struct exchange *x = owner;
 
 	x->request_done = true;
 	if ((x->state != SCAN && x->transport == NULL) || !judge_body(x))
 		return;
+	x->trailers = clean_trailers(x, trailers);
 	if (x->state == SCAN) {
 		advance(x, CONNECT);
 	} else {
@@ -784,47 +861,6 @@ preserve_method(const struct exchange *x, struct head *to)
 	to->phrase = slice_of(status_phrase(to->status));
 }
 
-static void
-transport_head(void *owner, const struct head *head, struct body_plan plan)
-{
-	struct exchange *x = owner;
-	struct head to;
-	flag_set seen = policy_response_flags(&x->decision, head, time(NULL));
-
-	if (x->location->redirects == REDIRECTS_PASS)
-		seen &= ~FLAG_BIT(FLAG_REDIRECT_REWRITES_METHOD);
-	x->decision.flags |= seen;
-	x->answered_us = loop_now_us();
-	x->upstream_status = head->status;
-	x->head_sent = true;
-	give_back(x, head, plan, &to);
-	preserve_method(x, &to);
-	x->status = to.status;
-	x->client->ops->head(x->client, &to, plan, x->env->draining);
-	advance(x, RELAY);
-}
-
-static size_t
-transport_body(void *owner, struct slice piece)
-{
-	struct exchange *x = owner;
-	size_t taken = x->client->ops->body(x->client, piece);
-
-	x->blocked = taken < piece.len;
-	rearm(x);
-	return taken;
-}
-
-static void
-transport_end(void *owner)
-{
-	struct exchange *x = owner;
-
-	x->transport = NULL;
-	x->complete = true;
-	advance(x, FINISH);
-}
-
 /* A kept connection that closed before it answered: once more on a new one, if
  * the request is still all here and may be seen twice (RFC 9110 9.2.2), or was
  * not seen. */
@@ -836,10 +872,79 @@ replay(struct exchange *x, const struct transport_broken *how)
 	if (!how->reused || how->response_seen || x->replayed || x->head_sent ||
 	    !is_here || (how->sent && !is_idempotent(x)))
 		return false;
+	cancel_transport(x);
 	x->replayed = true;
 	x->same_server = true;
 	advance(x, CONNECT);
 	return true;
+}
+
+/* A server that closes a kept connection may say so with a 408, which is no
+ * answer to what was on its way by then. */
+static bool
+is_late(const struct exchange *x, const struct head *head)
+{
+	return head->status == 408 && x->transport->reused &&
+	       head_has_token(head, FIELD_CONNECTION, SLICE("close"));
+}
+
+static void
+transport_head(void *owner, const struct head *head, struct body_plan plan)
+{
+	static const struct transport_broken late = {
+	    .why = REASON_UPSTREAM_CLOSED, .sent = true, .reused = true};
+	struct exchange *x = owner;
+	struct head to;
+	flag_set seen;
+
+	if (is_late(x, head) && replay(x, &late))
+		return;
+	seen = policy_response_flags(&x->decision, head, time(NULL));
+	if (x->location->redirects == REDIRECTS_PASS)
+		seen &= ~FLAG_BIT(FLAG_REDIRECT_REWRITES_METHOD);
+	x->decision.flags |= seen;
+	x->answered_us = loop_now_us();
+	x->upstream_status = head->status;
+	x->head_sent = true;
+	give_back(x, head, plan, &to);
+	preserve_method(x, &to);
+	x->status = to.status;
+	x->client->ops->head(x->client, &to, plan, x->env->draining);
+	advance(x, plan.kind == BODY_TUNNEL ? TUNNEL : RELAY);
+}
+
+static size_t
+transport_body(void *owner, struct slice piece)
+{
+	struct exchange *x = owner;
+	size_t taken = x->client->ops->body(x->client, piece);
+
+	x->blocked = taken < piece.len;
+	if (x->client->full) {
+		x->blocked = true;
+		x->transport->ops->pause(x->transport);
+	}
+	rearm(x);
+	return taken;
+}
+
+static void
+transport_shut(void *owner)
+{
+	struct exchange *x = owner;
+
+	x->client->ops->shut(x->client);
+}
+
+static void
+transport_end(void *owner, const struct head *trailers)
+{
+	struct exchange *x = owner;
+
+	x->response_trailers = clean_trailers(x, trailers);
+	x->transport = NULL;
+	x->complete = true;
+	advance(x, FINISH);
 }
 
 static void
@@ -861,17 +966,31 @@ static const struct transport_events transport_events = {
     .interim = transport_interim,
     .head = transport_head,
     .body = transport_body,
+    .shut = transport_shut,
     .end = transport_end,
     .broken = transport_broken,
 };
 
 /* ---- the worker's side ---- */
 
+static void
+cut_tunnels(struct timer *timer)
+{
+	struct exchange_env *env =
+	    (struct exchange_env *)((char *)timer -
+				    offsetof(
+					struct exchange_env, tunnel_timer));
+
+	while (!LIST_EMPTY(&env->tunnels))
+		fail(LIST_FIRST(&env->tunnels), REASON_SHUTDOWN);
+}
+
 void
 exchange_env_init(struct exchange_env *env, struct loop *loop)
 {
 	memset(env, 0, sizeof(*env));
 	env->loop = loop;
+	env->tunnel_timer.fn = cut_tunnels;
 	env->carriers[TRANSPORT_EVHTTP] =
 	    (struct carrier){transport_evhttp_open, transport_evhttp_can, true};
 	env->carriers[TRANSPORT_NATIVE] =
@@ -880,8 +999,16 @@ exchange_env_init(struct exchange_env *env, struct loop *loop)
 }
 
 void
+exchange_env_drain(struct exchange_env *env)
+{
+	env->draining = true;
+	start_cutting(env);
+}
+
+void
 exchange_env_done(struct exchange_env *env)
 {
 	assert(env->live == 0);
+	loop_timer_stop(env->loop, &env->tunnel_timer);
 	pool_done(&env->pool);
 }

@@ -3,11 +3,13 @@
  * line, between a struct client and a struct transport.
  *
  *   READ -> DECIDE -> SCAN -> CONNECT -> FORWARD -> RELAY -> FINISH
- *             |         |        |          |         |
+ *             |         |        |          |   \-> TUNNEL ->/
  *             +---------+--------+----------+--> ANSWER (a local answer)
  */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
+
+#include <sys/queue.h>
 
 #include "client.h"
 #include "config.h"
@@ -36,9 +38,14 @@ struct exchange_env {
 	struct carrier carriers[2]; /* by enum transport_kind */
 	bool draining;		    /* answers end their connections */
 	unsigned live;		    /* exchanges under way */
+	LIST_HEAD(, exchange) tunnels;
+	struct timer tunnel_timer; /* until they are cut */
 	struct pool pool;
 };
 void exchange_env_init(struct exchange_env *env, struct loop *loop);
+/* From now on answers end their connections, and tunnels are cut after
+ * tunnel_drain. */
+void exchange_env_drain(struct exchange_env *env);
 void exchange_env_done(struct exchange_env *env);
 
 /* The owner's side of client.h; client->arg is the struct exchange_env. */

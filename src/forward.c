@@ -117,6 +117,8 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 	if (gate->request_id_header.len > 0)
 		add(to, FIELD_OTHER, gate->request_id_header,
 		    facts->origin->request_id);
+	if (facts->upgrade.len > 0)
+		add(to, FIELD_UPGRADE, SLICE("Upgrade"), facts->upgrade);
 	if (facts->site->flag_header.len > 0 && facts->flags != 0)
 		add_flags(facts, arena, to);
 	assert(to->field_count <= from->field_count + FORWARD_FIELDS_ADDED);
@@ -427,6 +429,96 @@ is_ours(const struct gate_config *gate, struct slice name)
 		   field_folds_alike(name, SLICE("transfer-encoding")));
 }
 
+/* Read before the content, or not at all. */
+static bool
+is_control(struct slice name)
+{
+	static const struct slice names[] = {{"age", 3}, {"cache-control", 13},
+	    {"expires", 7}, {"pragma", 6}, {"range", 5}, {"content-range", 13},
+	    {"set-cookie", 10}, {"vary", 4}, {"warning", 7},
+	    {"www-authenticate", 16}, {"retry-after", 11},
+	    {"content-location", 16}, {"proxy-status", 12}, {"allow", 5},
+	    {"location", 8}};
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (field_folds_alike(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool
+may_trail(const struct forward_facts *facts, const struct field *field)
+{
+	const struct slice conditional = SLICE("if-");
+
+	if (field_class_of(field->id) != CLASS_PLAIN ||
+	    is_control(field->name) || is_ours(facts->gate, field->name) ||
+	    override_is_header(field->name))
+		return false;
+	if (facts->site->flag_header.len > 0 &&
+	    field_folds_alike(field->name, facts->site->flag_header))
+		return false;
+	return field->name.len < conditional.len ||
+	       !field_folds_alike(
+		   (struct slice){field->name.at, conditional.len},
+		   conditional);
+}
+
+const struct head *
+forward_trailers(const struct forward_facts *facts, const struct head *from,
+    struct arena *arena)
+{
+	struct head *to;
+
+	if (from == NULL)
+		return NULL;
+	to = arena_alloc(arena, sizeof(*to));
+	*to = (struct head){.fields = arena_alloc(arena,
+				from->field_count * sizeof(struct field))};
+	for (unsigned i = 0; i < from->field_count; i++) {
+		const struct field *field = &from->fields[i];
+
+		if (may_trail(facts, field))
+			add(to, field->id, arena_copy(arena, field->name),
+			    arena_copy(arena, field->value));
+	}
+	return to->field_count > 0 ? to : NULL;
+}
+
+static bool
+is_listed(struct slice name, const struct slice *list, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (slice_eq_nocase(name, list[i]))
+			return true;
+	return false;
+}
+
+struct slice
+forward_upgrade(const struct head *head, const struct slice *list,
+    unsigned count, struct arena *arena)
+{
+	const struct field *field =
+	    count > 0 ? head_field(head, FIELD_UPGRADE) : NULL;
+	struct slice rest, member, found = SLICE_NONE;
+
+	if (field == NULL || head->minor == 0 ||
+	    !head_has_token(head, FIELD_CONNECTION, SLICE("upgrade")))
+		return SLICE_NONE;
+	rest = field->value;
+	while (slice_next(&rest, ',', &member)) {
+		if (!is_listed(member, list, count) ||
+		    found.len + member.len + 2 > HTTP_UPGRADE_MAX)
+			continue;
+		if (found.len == 0)
+			found = arena_copy(arena, member);
+		else
+			found = arena_printf(arena, "%.*s, %.*s",
+			    SLICE_ARG(found), SLICE_ARG(member));
+	}
+	return found;
+}
+
 static bool
 goes_up(const struct forward_facts *facts, const struct field *field)
 {
@@ -439,6 +531,8 @@ goes_up(const struct forward_facts *facts, const struct field *field)
 		return false;
 	if (field->id == FIELD_VIA)
 		return true;
+	if (field->id == FIELD_TRAILER)
+		return facts->trailers;
 	if (field->id == FIELD_HOST || field->id == FIELD_CONTENT_LENGTH)
 		return false;
 	return class != CLASS_HOP && class != CLASS_GATE &&
@@ -457,6 +551,10 @@ goes_down(
 		return plan.kind == BODY_NONE && head->status >= 200 &&
 		       head->status != 204 &&
 		       slice_to_u64(field->value, &length) && length > 0;
+	if (field->id == FIELD_UPGRADE)
+		return plan.kind == BODY_TUNNEL;
+	if (field->id == FIELD_TRAILER)
+		return plan.kind == BODY_CHUNKED;
 	return field_class_of(field->id) != CLASS_HOP;
 }
 

@@ -8,7 +8,7 @@
 #include "http.h"
 
 /* How much room for fields the results need beyond the incoming head's. */
-#define FORWARD_FIELDS_ADDED 8
+#define FORWARD_FIELDS_ADDED 9
 
 /* Random words for request ids, drawn ahead; one worker's. Zero it first. */
 #define FORWARD_ID_WORDS 64
@@ -56,20 +56,34 @@ struct forward_facts {
 	const struct gate_config *gate;
 	const struct site *site;
 	const struct forward_origin *origin;
-	struct slice method; /* that is sent */
-	flag_set flags;	     /* known so far, for flag_header */
-	bool strip;	     /* override fields stay here */
-	bool destination;    /* judged by its path, and sent with Host */
+	struct slice method;  /* that is sent */
+	flag_set flags;	      /* known so far, for flag_header */
+	struct slice upgrade; /* protocols to ask for; empty: none */
+	bool trailers;	      /* those of the request will follow its body */
+	bool strip;	      /* override fields stay here */
+	bool destination;     /* judged by its path, and sent with Host */
 	time_t now;
 };
 enum reason forward_request(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
 
+/* The protocols of the list that the request asks to upgrade to, as it names
+ * them, at most HTTP_UPGRADE_MAX bytes; empty: none. Only HTTP/1.1 can, with
+ * `upgrade` in Connection (RFC 9110 7.8). */
+struct slice forward_upgrade(const struct head *head, const struct slice *list,
+    unsigned count, struct arena *arena);
+/* The trailers to send on, without framing, routing, authentication, control
+ * data and whatever the gate judges by or writes itself (RFC 9110 6.5.1). NULL:
+ * none is left. Names and values are copied. from: NULL is fine. */
+const struct head *forward_trailers(const struct forward_facts *facts,
+    const struct head *from, struct arena *arena);
+
 /* The head to send to the client: hop-by-hop fields and those that Connection
  * names dropped, Content-Length too unless plan is NONE and it says what GET
  * would give (HEAD, 304: above 0, and the status may have it), a Date added to
  * a final response that has none (RFC 9110 6.6.1), Via added if the site says
- * so. Of the facts, origin may be NULL. */
+ * so. Upgrade stays with plan TUNNEL, Trailer with plan CHUNKED. Of the facts,
+ * origin may be NULL. */
 void forward_response(const struct forward_facts *facts,
     const struct head *from, struct body_plan plan, struct arena *arena,
     struct head *to);

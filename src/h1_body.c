@@ -55,6 +55,7 @@ h1_body_init(struct h1_body *body, struct body_plan plan)
 	    [BODY_LENGTH] = LENGTH,
 	    [BODY_CHUNKED] = SIZE,
 	    [BODY_CLOSE] = UNTIL_CLOSE,
+	    [BODY_TUNNEL] = UNTIL_CLOSE,
 	};
 
 	*body = (struct h1_body){.plan = plan, .state = first[plan.kind]};
@@ -87,6 +88,19 @@ in_piece(const struct h1_body *body)
 		   body->left > 0);
 }
 
+/* One byte of the coding. */
+static void
+step(struct h1_body *body, struct slice *in)
+{
+	bool trailer = body->state >= LINE && body->state <= LAST_LF;
+
+	body->state = steps[body->state](body, (unsigned char)*in->at);
+	if (trailer && body->state < BAD_CHUNK && body->trailer_section != NULL)
+		buffer_append(body->trailer_section, (struct slice){in->at, 1});
+	in->at++;
+	in->len--;
+}
+
 enum h1_body_result
 h1_body_read(struct h1_body *body, struct slice *in, struct slice *data,
     enum reason *why)
@@ -108,9 +122,7 @@ h1_body_read(struct h1_body *body, struct slice *in, struct slice *data,
 			return H1_BODY_MORE;
 		if (in_piece(body))
 			return read_piece(body, in, data);
-		body->state = steps[body->state](body, (unsigned char)*in->at);
-		in->at++;
-		in->len--;
+		step(body, in);
 	}
 }
 

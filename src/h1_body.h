@@ -22,6 +22,8 @@ struct h1_body {
 	uint64_t total;	   /* body bytes delivered so far */
 	unsigned line;	   /* bytes of the present line so far */
 	unsigned trailers; /* bytes of the trailer section so far */
+	/* borrowed: where its bytes are kept; NULL: they are dropped */
+	struct buffer *trailer_section;
 };
 
 enum h1_body_result {
@@ -34,14 +36,16 @@ enum h1_body_result {
 void h1_body_init(struct h1_body *body, struct body_plan plan);
 /* Takes bytes off *in. Returns after each piece of data, so call until it is
  * not DATA. A chunk is never waited for: bytes come out as they come in.
- * Trailer fields are checked and dropped. BODY_CLOSE never ends by itself: the
- * reader sees the close. With nothing in *in it is MORE, END or BAD. */
+ * Trailer fields are checked, and kept where trailer_section says, with the
+ * empty line after them. BODY_CLOSE and BODY_TUNNEL never end by themselves:
+ * the reader sees the close. With nothing in *in it is MORE, END or BAD. */
 enum h1_body_result h1_body_read(struct h1_body *body, struct slice *in,
     struct slice *data, enum reason *why);
 /* Gives the last n bytes of the latest piece back, because the reader could not
  * take them; the next h1_body_read must start with them. */
 void h1_body_unread(struct h1_body *body, size_t n);
-/* True when closing here leaves a complete message (BODY_CLOSE, or ended). */
+/* True when closing here leaves a complete message (BODY_CLOSE, BODY_TUNNEL, or
+ * ended). */
 bool h1_body_complete_at_close(const struct h1_body *body);
 /* "1a2b\r\n" for a chunk of n bytes, n > 0; returns the length. */
 size_t h1_chunk_head_write(uint64_t n, char out[H1_CHUNK_HEAD_MAX]);

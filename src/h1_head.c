@@ -59,6 +59,7 @@ static enum h1_result read_within_limit(
     struct reader *r, struct slice buf, bool request);
 static enum reason judge_framing(const struct head *head);
 static bool length_of(const struct head *head, uint64_t *length);
+static enum h1_result read_fields(struct reader *r);
 static bool is_writable(struct slice s);
 static char *put(char *out, struct slice s);
 
@@ -90,6 +91,19 @@ h1_response_read(struct slice buf, const struct h1_limits *limits,
 		*why = REASON_UPSTREAM_MALFORMED;
 	*used = (size_t)(r.at - buf.at);
 	return result;
+}
+
+bool
+h1_trailers_read(
+    struct slice section, const struct h1_limits *limits, struct head *head)
+{
+	struct reader r = {.at = section.at,
+	    .end = section.at + section.len,
+	    .limits = limits,
+	    .head = head};
+
+	*head = (struct head){.fields = head->fields};
+	return read_fields(&r) == H1_DONE && r.at == r.end;
 }
 
 struct body_plan
@@ -183,6 +197,15 @@ h1_head_write(const struct head *head, char *out)
 		at = put(at, head->phrase);
 		at = put(at, SLICE("\r\n"));
 	}
+	at += h1_fields_write(head, at);
+	return (size_t)(at - out);
+}
+
+size_t
+h1_fields_write(const struct head *head, char *out)
+{
+	char *at = out;
+
 	for (unsigned i = 0; i < head->field_count; i++) {
 		assert(is_writable(head->fields[i].value));
 		at = put(at, head->fields[i].name);

@@ -50,8 +50,16 @@ bool h1_persistent(const struct head *head);
 /* True when the request waits for 100 Continue (RFC 9110 10.1.1: 1.1 only). */
 bool h1_expects_continue(const struct head *head);
 
+/* Field lines and the empty line that ends them, as a trailer section holds
+ * them: into fields, which has room for limits->fields. Of the head only the
+ * fields are filled. False: not such lines, or too many. */
+bool h1_trailers_read(
+    struct slice section, const struct h1_limits *limits, struct head *head);
+
 /* Bytes that h1_head_write needs at most. */
 size_t h1_head_size(const struct head *head);
+/* The fields and the empty line alone, as for trailers; the length. */
+size_t h1_fields_write(const struct head *head, char *out);
 /* Writes "METHOD target HTTP/1.1" or "HTTP/1.1 status phrase", the fields as
  * they are, and the empty line. Asserts that the method is a token and no
  * value holds CR, LF or NUL. Returns the length. */

@@ -70,6 +70,9 @@ struct field {
 	enum field_id id;
 };
 
+/* Bytes of an Upgrade field that is sent. */
+#define HTTP_UPGRADE_MAX 128
+
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_ASTERISK };
 
 struct head {
@@ -92,7 +95,14 @@ struct head {
 	unsigned field_count;
 };
 
-enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_CLOSE };
+/* TUNNEL: after 101 each side sends bytes until its FIN. */
+enum body_kind {
+	BODY_NONE,
+	BODY_LENGTH,
+	BODY_CHUNKED,
+	BODY_CLOSE,
+	BODY_TUNNEL
+};
 struct body_plan {
 	enum body_kind kind;
 	uint64_t length; /* bytes, of BODY_LENGTH, above 0 */

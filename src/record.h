@@ -42,6 +42,7 @@ struct record_counters {
 	atomic_ullong connections, connections_refused, requests, forwarded;
 	atomic_ullong answered_405, answered_501, answered_other;
 	atomic_ullong upstream_failed, client_failed, log_lost;
+	atomic_ullong tunnels, tunnels_open;
 	atomic_ullong reasons[REASON_COUNT], flags[FLAG_COUNT];
 };
 
@@ -86,6 +87,14 @@ record_add(atomic_ullong *counter)
 {
 	atomic_store_explicit(counter,
 	    atomic_load_explicit(counter, memory_order_relaxed) + 1,
+	    memory_order_relaxed);
+}
+
+static inline void
+record_take(atomic_ullong *counter)
+{
+	atomic_store_explicit(counter,
+	    atomic_load_explicit(counter, memory_order_relaxed) - 1,
 	    memory_order_relaxed);
 }
 

@@ -207,12 +207,13 @@ tell_stopped(const struct record_counters *count)
 {
 	log_info("stopped connections=%llu requests=%llu forwarded=%llu "
 		 "answered_405=%llu answered_501=%llu answered_other=%llu "
-		 "upstream_failed=%llu client_failed=%llu log_lost=%llu",
+		 "upstream_failed=%llu client_failed=%llu tunnels=%llu "
+		 "log_lost=%llu",
 	    load(&count->connections), load(&count->requests),
 	    load(&count->forwarded), load(&count->answered_405),
 	    load(&count->answered_501), load(&count->answered_other),
 	    load(&count->upstream_failed), load(&count->client_failed),
-	    load(&count->log_lost));
+	    load(&count->tunnels), load(&count->log_lost));
 }
 
 static bool

@@ -19,6 +19,7 @@
 #define TRANSPORT_INTERIM_MAX 16
 
 struct transport;
+struct wire;
 struct links;
 struct loop;
 
@@ -35,12 +36,15 @@ struct transport_ops {
 	    struct body_plan plan);
 	/* A piece of the body, takes from the front. Less: wait for ready. */
 	size_t (*body)(struct transport *t, struct slice piece);
-	/* The request is complete (also when it has no body). */
-	void (*end)(struct transport *t);
+	/* The request is complete (also when it has no body). trailers: fields
+	 * after a chunked body; NULL: none. In a tunnel: the client's FIN. */
+	void (*end)(struct transport *t, const struct head *trailers);
 	void (*pause)(struct transport *t); /* no body events */
 	void (*resume)(struct transport *t);
-	void (*cancel)(struct transport *t);   /* nobody waits any more */
-	int (*lend_wire)(struct transport *t); /* NULL op: has none to lend */
+	void (*cancel)(struct transport *t); /* nobody waits any more */
+	/* The connection, to move bytes of the body past the transport; NULL,
+	 * or no such op: has none to lend. */
+	struct wire *(*lend_wire)(struct transport *t);
 };
 
 struct transport_events {
@@ -49,13 +53,18 @@ struct transport_events {
 	/* 1xx other than 100 and 101. */
 	void (*interim)(void *owner, const struct head *head);
 	/* The final head, checked; plan: the body that follows. Hop-by-hop
-	 * fields are still in. */
+	 * fields are still in. 101, if the request had an Upgrade field and it
+	 * names what that named, has TUNNEL: the request's body is open once
+	 * more then, until end. */
 	void (*head)(
 	    void *owner, const struct head *head, struct body_plan plan);
 	/* Takes from the front. Less than len: paused, the transport keeps the
 	 * rest and offers it again after resume. */
 	size_t (*body)(void *owner, struct slice piece);
-	void (*end)(void *owner);
+	/* Of a tunnel: the server has sent its FIN; the other way goes on. */
+	void (*shut)(void *owner);
+	/* Complete; of a tunnel, both ways. trailers as in the command. */
+	void (*end)(void *owner, const struct head *trailers);
 	void (*broken)(void *owner, const struct transport_broken *how);
 };
 
@@ -66,6 +75,8 @@ struct transport {
 	void *owner;	  /* of the events; NULL after cancel */
 	const char *name; /* "evhttp", "native": for the log */
 	bool holds_body;  /* wants the whole body before it connects */
+	bool full;	  /* what body took waits: no more, until ready */
+	bool reused;	  /* its connection had carried an exchange before */
 };
 
 /* How connections are kept after an exchange. */
@@ -81,7 +92,8 @@ struct transport_request {
 	struct links_policy keep;
 	uint32_t max_idle; /* ms that a kept one may have been idle; 0: new */
 	const struct addr *server;
-	uint32_t head_limit; /* of the response */
+	uint32_t head_limit;  /* of the response */
+	uint32_t buffer_size; /* the most that is held each way of a body */
 	const struct transport_events *events;
 	void *owner;
 };

@@ -34,6 +34,8 @@
 #include "loop.h"
 #include "method.h"
 
+#define TRAILERS 100u /* fields; more are dropped, all of them */
+
 enum state {
 	FILLING,    /* the request is still being given */
 	CONNECTING, /* what evhttp does is its own business */
@@ -64,6 +66,7 @@ struct evhttp_transport {
 	struct head head;
 	struct body_plan plan;
 	struct h1_body body;
+	struct buffer trailers;
 	unsigned interims;
 	enum reason why; /* why the head was refused */
 	bool parsed;	 /* evhttp has called on_header for the head */
@@ -107,13 +110,6 @@ find_row(unsigned method)
 	return row;
 }
 
-static bool
-is_upgrade(const struct head *head)
-{
-	return head_field(head, FIELD_UPGRADE) != NULL &&
-	       head_has_token(head, FIELD_CONNECTION, SLICE("upgrade"));
-}
-
 /* evhttp writes it as it is, whatever it holds. */
 static bool
 is_origin_form(struct slice target)
@@ -135,7 +131,7 @@ transport_evhttp_can(
 		return false;
 	if (head->form == TARGET_ASTERISK || !is_origin_form(head->target))
 		return false;
-	if (is_upgrade(head))
+	if (head_field(head, FIELD_UPGRADE) != NULL)
 		return false;
 	return plan.kind == BODY_NONE ||
 	       (plan.kind == BODY_LENGTH && plan.length <= body_limit);
@@ -165,6 +161,7 @@ transport_evhttp_open(const struct transport_request *request)
 	t->server = *request->server;
 	t->scan.limit = request->head_limit;
 	buffer_init(&t->raw, &t->loop->buffers);
+	buffer_init(&t->trailers, &t->loop->buffers);
 	arena_init(&t->arena, &t->loop->arenas);
 	return &t->base;
 }
@@ -191,6 +188,7 @@ destroy(struct evhttp_transport *t)
 	if (t->request != NULL)
 		evhttp_request_free(t->request);
 	buffer_release(&t->raw);
+	buffer_release(&t->trailers);
 	arena_done(&t->arena);
 	free(t->target);
 	free(t);
@@ -221,13 +219,31 @@ tell_broken(struct evhttp_transport *t, enum reason why)
 	t->base.events->broken(owner, &how);
 }
 
+/* NULL: there are none. */
+static const struct head *
+take_trailers(struct evhttp_transport *t)
+{
+	struct slice section = buffer_slice(&t->trailers);
+	struct h1_limits limits = {.fields = TRAILERS};
+
+	if (section.len == 0)
+		return NULL;
+	t->head.fields =
+	    arena_alloc(&t->arena, TRAILERS * sizeof(struct field));
+	if (!h1_trailers_read(section, &limits, &t->head) ||
+	    t->head.field_count == 0)
+		return NULL;
+	return &t->head;
+}
+
 static void
 tell_end(struct evhttp_transport *t)
 {
 	void *owner = t->base.owner;
+	const struct head *trailers = take_trailers(t);
 
 	leave(t);
-	t->base.events->end(owner);
+	t->base.events->end(owner, trailers);
 }
 
 /* ---- commands ---- */
@@ -326,10 +342,11 @@ open_connection(struct evhttp_transport *t)
  * return value; the owner hears of it in the next step. Its timeouts go: the
  * deadlines are the owner's. */
 static void
-end(struct transport *base)
+end(struct transport *base, const struct head *trailers)
 {
 	struct evhttp_transport *t = from_base(base);
 
+	(void)trailers; /* of a chunked body, which it can't carry */
 	if (t->state == GONE)
 		return;
 	assert(t->state == FILLING && t->request != NULL && t->body_left == 0);
@@ -512,6 +529,7 @@ tell_head(struct evhttp_transport *t)
 	}
 	t->state = RELAYING;
 	h1_body_init(&t->body, t->plan);
+	t->body.trailer_section = &t->trailers;
 	events->head(t->base.owner, &t->head, t->plan);
 	arena_done(&t->arena);
 }

@@ -2,7 +2,8 @@
 /* transport_native: one exchange over one link.
  *
  *   OPENING -> CONNECTING -> AWAITING (a head) -> RELAYING (its body) -> GONE
- *        \_______________________/  a link that was idle
+ *        \_______________________/         \----> TUNNELLING ------------/
+ *          a link that was idle                 (after 101)
  *
  * The head, and small pieces, wait in `out` for what comes with them, so that
  * they leave in one call; then `out` holds what the socket does not take. Bytes
@@ -22,12 +23,10 @@
 #include "loop.h"
 #include "method.h"
 
-#define READ_MAX (64u * 1024) /* of one read; bounds `in` past a head */
-#define OUT_MAX (64u * 1024)  /* of the body that waits for the socket */
-#define COALESCE 1024u	      /* `out` up to this waits for what follows */
+#define COALESCE 1024u /* `out` up to this waits for what follows */
 #define KEEP_BLOCKS 256
 
-enum state { OPENING, CONNECTING, AWAITING, RELAYING, GONE };
+enum state { OPENING, CONNECTING, AWAITING, RELAYING, TUNNELLING, GONE };
 
 struct native {
 	struct transport base;
@@ -42,10 +41,13 @@ struct native {
 	struct buffer out, in;
 	char method[METHOD_TOKEN_MAX]; /* a copy: it outlives the request */
 	size_t method_len;
+	struct slice upgrade; /* that was asked for; in `asked` */
+	char asked[HTTP_UPGRADE_MAX];
 	struct head head; /* of the response; fields are the links' */
 	struct h1_body body;
+	struct buffer trailers; /* of the response */
 	struct links_policy keep;
-	uint32_t head_limit, max_idle;
+	uint32_t head_limit, max_idle, buffer_size;
 	uint32_t hint; /* ms that the server keeps the link */
 	unsigned interims;
 	enum reason failure; /* found inside a command: told in the next step */
@@ -57,6 +59,7 @@ struct native {
 	bool write_failed; /* what the server said before may still come */
 	bool persistent;
 	bool paused, blocked;
+	bool fin; /* of a tunnel: the server's has come */
 };
 
 static const struct transport_ops ops;
@@ -95,9 +98,11 @@ transport_native_open(const struct transport_request *request)
 	t->keep = request->keep;
 	t->max_idle = request->max_idle;
 	t->head_limit = request->head_limit;
+	t->buffer_size = request->buffer_size;
 	t->step.fn = on_step;
 	buffer_init(&t->out, &t->loop->buffers);
 	buffer_init(&t->in, &t->loop->buffers);
+	buffer_init(&t->trailers, &t->loop->buffers);
 	return &t->base;
 }
 
@@ -107,8 +112,10 @@ become(struct native *t, enum state to)
 	static const bool legal[GONE][GONE + 1] = {
 	    [OPENING] = {[CONNECTING] = true, [AWAITING] = true, [GONE] = true},
 	    [CONNECTING] = {[AWAITING] = true, [GONE] = true},
-	    [AWAITING] = {[RELAYING] = true, [GONE] = true},
+	    [AWAITING] =
+		{[RELAYING] = true, [TUNNELLING] = true, [GONE] = true},
 	    [RELAYING] = {[GONE] = true},
+	    [TUNNELLING] = {[GONE] = true},
 	};
 
 	assert(t->state < GONE && legal[t->state][to]);
@@ -124,6 +131,7 @@ destroy(struct native *t)
 		links_close(t->link);
 	buffer_release(&t->out);
 	buffer_release(&t->in);
+	buffer_release(&t->trailers);
 	pool_put(&t->links->natives, t);
 }
 
@@ -172,9 +180,23 @@ tell_broken(struct native *t, enum reason why)
 	how = (struct transport_broken){.why = why,
 	    .sent = t->sent,
 	    .response_seen = t->response_seen,
-	    .reused = t->link != NULL && t->link->reused};
+	    .reused = t->base.reused};
 	cut(t);
 	t->base.events->broken(owner, &how);
+}
+
+/* NULL: there are none. */
+static const struct head *
+take_trailers(struct native *t)
+{
+	struct slice section = buffer_slice(&t->trailers);
+	struct h1_limits limits = {.fields = LINKS_FIELDS};
+
+	t->head = (struct head){.fields = t->links->fields};
+	if (section.len == 0 || !h1_trailers_read(section, &limits, &t->head) ||
+	    t->head.field_count == 0)
+		return NULL;
+	return &t->head;
 }
 
 /* The link goes back before the owner hears of the end: his next exchange may
@@ -184,6 +206,7 @@ tell_end(struct native *t, bool leftover)
 {
 	void *owner = t->base.owner;
 	struct link *link = t->link;
+	const struct head *trailers = take_trailers(t);
 
 	if (t->persistent && !leftover && t->request_done && !t->write_failed &&
 	    buffer_len(&t->out) == 0) {
@@ -191,7 +214,7 @@ tell_end(struct native *t, bool leftover)
 		links_keep(link, t->keep.max, t->keep.ms, t->hint);
 	}
 	leave(t);
-	t->base.events->end(owner);
+	t->base.events->end(owner, trailers);
 }
 
 /* ---- the request: bytes ---- */
@@ -209,13 +232,21 @@ emit(struct native *t, const struct slice *pieces, int count)
 		return;
 	}
 	t->sent = t->sent || wrote > 0;
-	t->blocked = buffer_len(&t->out) > 0;
+	t->blocked = t->base.full = buffer_len(&t->out) > 0;
 }
 
 static bool
 has_connection(const struct native *t)
 {
-	return t->state == AWAITING || t->state == RELAYING;
+	return t->state == AWAITING || t->state == RELAYING ||
+	       t->state == TUNNELLING;
+}
+
+/* What comes is body. */
+static bool
+is_relaying(const struct native *t)
+{
+	return t->state == RELAYING || t->state == TUNNELLING;
 }
 
 static void
@@ -245,11 +276,9 @@ put(struct native *t, const struct slice *pieces, int count)
 /* ---- the request: its head ---- */
 
 static size_t
-write_framing(
-    const struct head *head, struct body_plan plan, bool close, char out[96])
+write_framing(const struct head *head, struct body_plan plan,
+    const char *connection, char out[96])
 {
-	const char *connection = close ? "Connection: close\r\n" : "";
-
 	if (plan.kind == BODY_CHUNKED)
 		return (size_t)snprintf(out, 96,
 		    "Transfer-Encoding: chunked\r\n%s\r\n", connection);
@@ -261,17 +290,22 @@ write_framing(
 	return (size_t)snprintf(out, 96, "%s\r\n", connection);
 }
 
-/* The head with its framing, into `out`. RFC 9112 9.6: close is said where the
- * link will not be kept. */
+/* The head with its framing, into `out`. RFC 9110 7.8: who asks to upgrade says
+ * so in Connection too; RFC 9112 9.6: close is said where the link will not be
+ * kept. */
 static void
 put_head(struct native *t, const struct head *head, struct body_plan plan)
 {
-	bool close = (t->keep.max == 0 || t->keep.ms == 0) &&
-		     head_field(head, FIELD_CONNECTION) == NULL;
+	const char *connection = "";
 	char *to = buffer_reserve(&t->out, h1_head_size(head) + 96);
 	size_t len = h1_head_write(head, to) - 2;
 
-	len += write_framing(head, plan, close, to + len);
+	if (t->upgrade.len > 0)
+		connection = "Connection: upgrade\r\n";
+	else if ((t->keep.max == 0 || t->keep.ms == 0) &&
+		 head_field(head, FIELD_CONNECTION) == NULL)
+		connection = "Connection: close\r\n";
+	len += write_framing(head, plan, connection, to + len);
 	t->out.end += (uint32_t)len;
 }
 
@@ -302,6 +336,7 @@ find_link(struct native *t)
 	}
 	if (t->link == NULL)
 		return;
+	t->base.reused = t->link->reused;
 	t->link->user = t;
 	t->link->wire.events = &wire_events;
 }
@@ -312,11 +347,17 @@ static void
 start(struct transport *base, const struct head *head, struct body_plan plan)
 {
 	struct native *t = from_base(base);
+	const struct field *upgrade = head_field(head, FIELD_UPGRADE);
 
 	assert(t->link == NULL && head->method.len <= METHOD_TOKEN_MAX);
 	assert(head_field(head, FIELD_CONTENT_LENGTH) == NULL);
 	assert(head_field(head, FIELD_TRANSFER_ENCODING) == NULL);
-	assert(plan.kind != BODY_CLOSE);
+	assert(plan.kind != BODY_CLOSE && plan.kind != BODY_TUNNEL);
+	if (upgrade != NULL) {
+		assert(upgrade->value.len <= sizeof(t->asked));
+		memcpy(t->asked, upgrade->value.at, upgrade->value.len);
+		t->upgrade = (struct slice){t->asked, upgrade->value.len};
+	}
 	memcpy(t->method, head->method.at, head->method.len);
 	t->method_len = head->method.len;
 	t->out_kind = plan.kind;
@@ -333,8 +374,8 @@ give(struct native *t, struct slice piece)
 	struct slice pieces[3];
 
 	if (t->out_kind != BODY_CHUNKED) {
-		assert(piece.len <= t->out_left);
-		t->out_left -= piece.len;
+		assert(t->state == TUNNELLING || piece.len <= t->out_left);
+		t->out_left -= t->state == TUNNELLING ? 0 : piece.len;
 		put(t, &piece, 1);
 		return;
 	}
@@ -344,8 +385,8 @@ give(struct native *t, struct slice piece)
 	put(t, pieces, 3);
 }
 
-/* How much body may be given now: while the socket takes it, OUT_MAX at a time;
- * then what `out` still may hold. */
+/* How much body may be given now: while the socket takes it, buffer_size at a
+ * time; then what `out` still may hold. */
 static size_t
 room(const struct native *t)
 {
@@ -353,7 +394,7 @@ room(const struct native *t)
 
 	if (!has_connection(t))
 		return 0;
-	return waiting < OUT_MAX ? OUT_MAX - waiting : 0;
+	return waiting < t->buffer_size ? t->buffer_size - waiting : 0;
 }
 
 static size_t
@@ -377,16 +418,43 @@ body(struct transport *base, struct slice piece)
 }
 
 static void
-end(struct transport *base)
+put_last_chunk(struct native *t, const struct head *trailers)
 {
 	static const struct slice last = {"0\r\n\r\n", 5};
+	char *to;
+
+	if (trailers == NULL) {
+		buffer_append(&t->out, last);
+		return;
+	}
+	to = buffer_reserve(&t->out, 3 + h1_head_size(trailers));
+	memcpy(to, "0\r\n", 3);
+	t->out.end += (uint32_t)(3 + h1_fields_write(trailers, to + 3));
+}
+
+/* Of a tunnel: the client's FIN, once what came before it is on its way. */
+static void
+send_fin(struct native *t)
+{
+	if (t->state != TUNNELLING || !t->request_done || t->write_failed ||
+	    buffer_len(&t->out) > 0)
+		return;
+	wire_shutdown(&t->link->wire);
+	if (t->fin)
+		loop_defer(t->loop, &t->step); /* both are done */
+}
+
+static void
+end(struct transport *base, const struct head *trailers)
+{
 	struct native *t = from_base(base);
 
 	assert(!t->request_done && (t->out_left == 0 || t->write_failed));
 	t->request_done = true;
 	if (t->out_kind == BODY_CHUNKED && !t->write_failed)
-		buffer_append(&t->out, last);
+		put_last_chunk(t, trailers);
 	flush(t);
+	send_fin(t);
 }
 
 static void
@@ -395,7 +463,7 @@ pause_body(struct transport *base)
 	struct native *t = from_base(base);
 
 	t->paused = true;
-	if (t->state == RELAYING)
+	if (is_relaying(t))
 		wire_read_off(&t->link->wire);
 }
 
@@ -405,7 +473,7 @@ resume_body(struct transport *base)
 	struct native *t = from_base(base);
 
 	t->paused = false;
-	if (t->state == RELAYING)
+	if (is_relaying(t))
 		loop_defer(t->loop, &t->step);
 }
 
@@ -415,6 +483,15 @@ cancel(struct transport *base)
 	cut(from_base(base));
 }
 
+/* TLS will have none. */
+static struct wire *
+lend_wire(struct transport *base)
+{
+	struct native *t = from_base(base);
+
+	return has_connection(t) ? &t->link->wire : NULL;
+}
+
 static const struct transport_ops ops = {
     .start = start,
     .body = body,
@@ -422,6 +499,7 @@ static const struct transport_ops ops = {
     .pause = pause_body,
     .resume = resume_body,
     .cancel = cancel,
+    .lend_wire = lend_wire,
 };
 
 /* ---- the response ---- */
@@ -467,6 +545,38 @@ tell_head(struct native *t, struct body_plan plan)
 	t->hint = keep_alive_hint(&t->head);
 	become(t, RELAYING);
 	h1_body_init(&t->body, plan);
+	t->body.trailer_section = &t->trailers;
+	t->base.events->head(t->base.owner, &t->head, plan);
+}
+
+/* RFC 9110 7.8: the server may switch to what it was asked for, and to nothing
+ * else. */
+static bool
+is_asked_for(const struct native *t)
+{
+	const struct field *field = head_field(&t->head, FIELD_UPGRADE);
+	struct slice rest = t->upgrade, member;
+
+	if (field == NULL || head_count(&t->head, FIELD_UPGRADE) > 1 ||
+	    !head_has_token(&t->head, FIELD_CONNECTION, SLICE("upgrade")) ||
+	    !t->request_done || t->head.minor == 0)
+		return false;
+	while (slice_next(&rest, ',', &member))
+		if (slice_eq_nocase(member, field->value))
+			return true;
+	return false;
+}
+
+/* Bytes from here on are the tunnel's, in both directions. */
+static void
+tell_tunnel(struct native *t)
+{
+	struct body_plan plan = {BODY_TUNNEL, 0};
+
+	become(t, TUNNELLING);
+	t->persistent = t->request_done = false;
+	t->out_kind = BODY_TUNNEL;
+	h1_body_init(&t->body, plan);
 	t->base.events->head(t->base.owner, &t->head, plan);
 }
 
@@ -478,12 +588,14 @@ on_head(struct native *t)
 	struct body_plan plan;
 
 	if (h1_response_body(&t->head, method, &plan) != REASON_NONE ||
-	    t->head.status == 101 ||
+	    (t->head.status == 101 && !is_asked_for(t)) ||
 	    (t->head.status < 200 && ++t->interims > TRANSPORT_INTERIM_MAX)) {
 		tell_broken(t, REASON_UPSTREAM_MALFORMED);
 		return false;
 	}
-	if (t->head.status >= 200)
+	if (t->head.status == 101)
+		tell_tunnel(t);
+	else if (t->head.status >= 200)
 		tell_head(t, plan);
 	else if (t->head.status != 100)
 		t->base.events->interim(t->base.owner, &t->head);
@@ -570,15 +682,31 @@ run(struct native *t, struct slice bytes, bool from_in)
 		buffer_consume(&t->in, bytes.len - in.len);
 	else
 		buffer_append(&t->in, in);
-	if (t->state == RELAYING && t->paused)
+	if (is_relaying(t) && t->paused)
 		wire_read_off(&t->link->wire);
+}
+
+/* The server has nothing more to say; the client may have. */
+static void
+half_close(struct native *t)
+{
+	if (t->fin)
+		return;
+	t->fin = true;
+	wire_watch_reset(&t->link->wire);
+	t->base.events->shut(t->base.owner);
+	if (t->state == TUNNELLING && t->request_done &&
+	    buffer_len(&t->out) == 0)
+		tell_end(t, true);
 }
 
 /* FIN, or the connection broke. */
 static void
 end_of_response(struct native *t, bool reset)
 {
-	if (t->state == AWAITING)
+	if (t->state == TUNNELLING && !reset)
+		half_close(t);
+	else if (t->state == AWAITING)
 		tell_broken(t, REASON_UPSTREAM_CLOSED);
 	else if (!reset && h1_body_complete_at_close(&t->body))
 		tell_end(t, true);
@@ -613,7 +741,7 @@ static void
 on_readable(struct wire *wire)
 {
 	struct native *t = of_wire(wire);
-	ssize_t n = wire_read(wire, t->loop->scratch, READ_MAX);
+	ssize_t n = wire_read(wire, t->loop->scratch, t->buffer_size);
 
 	if (n > 0) {
 		take_bytes(t, (struct slice){t->loop->scratch, (size_t)n});
@@ -647,8 +775,11 @@ on_writable(struct wire *wire)
 		on_connected(t);
 		return;
 	}
-	t->blocked = false;
+	t->blocked = t->base.full = false;
 	flush(t);
+	send_fin(t);
+	if (t->fin && !t->blocked)
+		wire_watch_reset(&t->link->wire);
 	if (!t->blocked && !t->request_done) {
 		t->ready_due = true;
 		tell_ready(t);
@@ -661,9 +792,9 @@ static const struct wire_events wire_events = {on_readable, on_writable};
 static void
 read_on(struct native *t)
 {
-	if (t->state == RELAYING && !t->paused)
+	if (is_relaying(t) && !t->paused)
 		run(t, buffer_slice(&t->in), true);
-	if (!has_connection(t) || (t->state == RELAYING && t->paused))
+	if (!has_connection(t) || (is_relaying(t) && t->paused) || t->fin)
 		return;
 	wire_read_on(&t->link->wire);
 	if (t->write_failed)
@@ -680,6 +811,8 @@ on_step(struct step *step)
 		destroy(t);
 	} else if (t->failure != REASON_NONE) {
 		tell_broken(t, t->failure);
+	} else if (t->fin && t->request_done && buffer_len(&t->out) == 0) {
+		tell_end(t, true);
 	} else if (t->ready_due && has_connection(t)) {
 		/* The next step comes after a poll: what is to go with the
 		 * head may have been there by then. */

@@ -136,7 +136,7 @@ on_drain(struct mail *mail)
 	for (unsigned i = 0; i < worker->setup.config->listen_count; i++)
 		listener_drain(worker->listeners[i]);
 	close_listeners(worker);
-	worker->exchanges.draining = true;
+	exchange_env_drain(&worker->exchanges);
 	client_h1_drain(&worker->clients);
 	loop_timer_start(&worker->loop, &worker->drain_check, DRAIN_CHECK_MS);
 }

@@ -90,15 +90,32 @@ op_body(struct client *client, struct slice piece)
 }
 
 static void
-op_end(struct client *client)
+op_end(struct client *client, const struct head *trailers)
 {
 	struct fake_client *fake = of_client(client);
+
+	if (trailers != NULL) {
+		ck_assert_uint_lt(
+		    h1_head_size(trailers), sizeof(fake->trailers));
+		fake->trailers[h1_fields_write(trailers, fake->trailers)] =
+		    '\0';
+	}
 
 	ck_assert_ptr_null(client->owner);
 	ck_assert_int_ne(fake->status, 0);
 	if (fake->plan.kind == BODY_LENGTH)
 		ck_assert_uint_eq(fake->body_len, fake->plan.length);
 	fake->ended = true;
+}
+
+static void
+op_shut(struct client *client)
+{
+	struct fake_client *fake = of_client(client);
+
+	ck_assert_int_eq(fake->plan.kind, BODY_TUNNEL);
+	ck_assert(!fake->shut);
+	fake->shut = true;
 }
 
 static void
@@ -134,6 +151,7 @@ static const struct client_ops ops = {
     .want_body = op_want_body,
     .head = op_head,
     .body = op_body,
+    .shut = op_shut,
     .end = op_end,
     .abort = op_abort,
     .pause = op_pause,
@@ -167,7 +185,7 @@ give_byte(struct fake_client *fake)
 		fake->paused = true;
 		fake->pauses++;
 	} else if (fake->body_left == 0 && fake->client.owner != NULL) {
-		fake->client.events->end(fake->client.owner);
+		fake->client.events->end(fake->client.owner, NULL);
 	}
 }
 

@@ -32,7 +32,8 @@ struct fake_client {
 					NUL-terminated */
 	char body[FAKE_CLIENT_TEXT];
 	size_t body_len;
-	bool close, paused, ended, aborted;
+	char trailers[FAKE_CLIENT_TEXT];
+	bool close, paused, shut, ended, aborted;
 	enum reason why; /* of the abort */
 };
 

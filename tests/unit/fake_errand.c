@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "h1_head.h"
+
 const char fake_block[FAKE_BLOCK] = {[0 ... FAKE_BLOCK - 1] = '0'};
 
 static const struct transport_events events;
@@ -219,6 +221,14 @@ on_body(void *arg, struct slice piece)
 }
 
 static void
+on_shut(void *arg)
+{
+	struct errand *e = note(arg, "shut");
+
+	act_on(e, "shut");
+}
+
+static void
 end_errand(struct errand *e)
 {
 	loop_defer_cancel(&e->bench->loop, &e->step);
@@ -227,9 +237,15 @@ end_errand(struct errand *e)
 }
 
 static void
-on_end(void *arg)
+on_end(void *arg, const struct head *trailers)
 {
-	end_errand(note(arg, "end"));
+	struct errand *e = note(arg, "end");
+
+	if (trailers != NULL) {
+		ck_assert_uint_lt(h1_head_size(trailers), sizeof(e->trailers));
+		e->trailers[h1_fields_write(trailers, e->trailers)] = '\0';
+	}
+	end_errand(e);
 }
 
 static void
@@ -242,7 +258,7 @@ on_broken(void *arg, const struct transport_broken *how)
 }
 
 static const struct transport_events events = {
-    on_ready, on_interim, on_head, on_body, on_end, on_broken};
+    on_ready, on_interim, on_head, on_body, on_shut, on_end, on_broken};
 
 /* ---- commands ---- */
 
@@ -263,6 +279,7 @@ errand_open_to(struct errand *e, const struct addr *addr)
 	    .max_idle = e->max_idle,
 	    .server = addr,
 	    .head_limit = FAKE_HEAD_LIMIT,
+	    .buffer_size = 64 * 1024,
 	    .events = &events,
 	    .owner = e};
 
@@ -305,7 +322,7 @@ void
 errand_end(struct errand *e)
 {
 	e->in_command = true;
-	e->transport->ops->end(e->transport);
+	e->transport->ops->end(e->transport, NULL);
 	e->in_command = false;
 }
 

@@ -48,6 +48,7 @@ struct errand {
 	struct body_plan plan;
 	char fields[1024]; /* of the last head, "name=value;" */
 	char body[4096];   /* its start */
+	char trailers[1024];
 	uint64_t body_len;
 	struct transport_broken broken;
 };

@@ -96,7 +96,7 @@ op_body(struct transport *base, struct slice piece)
 }
 
 static void
-op_end(struct transport *base)
+op_end(struct transport *base, const struct head *trailers)
 {
 	struct fake_transport *t = of_base(base);
 
@@ -104,6 +104,12 @@ op_end(struct transport *base)
 	if (fake_upstream.plan.kind == BODY_LENGTH)
 		ck_assert_uint_eq(
 		    fake_upstream.body_len, fake_upstream.plan.length);
+	if (trailers != NULL) {
+		ck_assert_uint_lt(
+		    h1_head_size(trailers), sizeof(fake_upstream.trailers));
+		fake_upstream.trailers[h1_fields_write(
+		    trailers, fake_upstream.trailers)] = '\0';
+	}
 	t->request_done = fake_upstream.request_done = true;
 	next_step(t);
 }
@@ -161,7 +167,7 @@ tell_end(struct fake_transport *t)
 
 	fake_upstream.complete++;
 	leave(t);
-	t->base.events->end(owner);
+	t->base.events->end(owner, NULL);
 }
 
 static void

@@ -33,6 +33,7 @@ struct fake_upstream {
 	char head[FAKE_UPSTREAM_TEXT]; /* of the request; NUL-terminated */
 	char body[FAKE_UPSTREAM_TEXT];
 	size_t body_len;
+	char trailers[FAKE_UPSTREAM_TEXT];
 	unsigned body_calls;
 	bool request_done, paused;
 };

@@ -266,10 +266,30 @@ static const struct refusal bad_keys[] = {
 	"t.ini:3: unknown key allow in [gate]: it is a key of [location]\n"
 	"t.ini:4: unknown key zzzzzz in [gate]\n"},
     /* Keys that come with later work. */
-    {SITE ROOT "trailers = pass\nupgrade = websocket\nplans = gold\n",
-	"t.ini:8: unknown key trailers in [location]\n"
-	"t.ini:9: unknown key upgrade in [location]\n"
-	"t.ini:10: unknown key plans in [location]\n"},
+    {SITE ROOT "rate = 1/s\nplans = gold\n",
+	"t.ini:8: unknown key rate in [location]: did you mean path?\n"
+	"t.ini:9: unknown key plans in [location]\n"},
+    {SITE ROOT "trailers = on\nbuffer_size = 1k\n",
+	"t.ini:8: trailers = on: write one of: drop pass\n"
+	"t.ini:9: buffer_size = 1k: out of range: 4k to 256k\n"},
+    {SITE ROOT "upgrade = websocket h2c HTTP/2.0 TLS/1.0 h2 web@socket a/ "
+	       "WebSocket\n",
+	"t.ini:8: upgrade: h2c: it would carry requests past the allowlist\n"
+	"t.ini:8: upgrade: HTTP/2.0: it would carry requests past the "
+	"allowlist\n"
+	"t.ini:8: upgrade: TLS/1.0: it would carry requests past the "
+	"allowlist\n"
+	"t.ini:8: upgrade: h2: it would carry requests past the allowlist\n"
+	"t.ini:8: upgrade: web@socket: not the name of a protocol, such as "
+	"websocket\n"
+	"t.ini:8: upgrade: a/: not the name of a protocol, such as "
+	"websocket\n"
+	"t.ini:8: upgrade: WebSocket: it stands here twice\n"},
+    {SITE ROOT "upgrade = a b c d e f g h i\n",
+	"t.ini:8: upgrade: i: too many protocols: a location has room for "
+	"8\n"},
+    {SITE "tunnel_timeout = 8d\n" ROOT,
+	"t.ini:6: tunnel_timeout = 8d: out of range: 1s to 7d\n"},
     {"[site]\nlisten = *:80\ncertificate = x\n" ROOT "options = answer\n",
 	"t.ini:3: unknown key certificate in [site]\n"
 	"t.ini:4: no upstream for this location: add 'upstream = NAME' here "
@@ -938,6 +958,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_uint_eq(gate->write_timeout, 30000);
 	ck_assert_uint_eq(gate->min_rate, 1024);
 	ck_assert_uint_eq(gate->drain_timeout, 30000);
+	ck_assert_uint_eq(gate->tunnel_drain, 5000);
 	ck_assert_uint_eq(gate->ping.len, 0);
 	ck_assert_uint_eq(gate->trusted_proxy_count, 0);
 	ck_assert(slice_eq(gate->request_id_header, SLICE("X-Request-Id")));
@@ -956,6 +977,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_uint_eq(upstream->connect_timeout, 3000);
 	ck_assert_uint_eq(upstream->response_timeout, 60000);
 	ck_assert_uint_eq(upstream->body_timeout, 60000);
+	ck_assert_uint_eq(upstream->tunnel_timeout, 3600000);
 	ck_assert_uint_eq(upstream->response_head_limit, 65536);
 	ck_assert_uint_eq(upstream->evhttp_body_limit, 1048576);
 	ck_assert_uint_eq(site->locations[0]->rules.body_limit, 0);
@@ -968,6 +990,9 @@ static void
 expect_defaults(const struct location *location)
 {
 	ck_assert_uint_eq(location->form_hold, 65536);
+	ck_assert_uint_eq(location->buffer_size, 65536);
+	ck_assert(!location->trailers_pass);
+	ck_assert_uint_eq(location->upgrade_count, 0);
 	ck_assert_int_eq(location->redirects, REDIRECTS_FLAG);
 	ck_assert_uint_eq(location->rewrite_line, 0);
 	ck_assert_uint_eq(location->rules.rewrite_from, METHOD_NONE);
@@ -1240,6 +1265,7 @@ static const char every_key[] = "[gate]\n"
 				"body_timeout = 6s\n"
 				"response_head_limit = 2k\n"
 				"evhttp_body_limit = 1g\n"
+				"tunnel_timeout = 2h\n"
 				"[upstream other]\n"
 				"server = 127.0.0.1:4000\n"
 				"[location long]\n"
@@ -1249,6 +1275,9 @@ static const char every_key[] = "[gate]\n"
 				"upstream = other\n"
 				"body_limit = 5g\n"
 				"grant = DELETE until 2027-01-31 OPS-123\n"
+				"buffer_size = 128k\n"
+				"trailers = pass\n"
+				"upgrade = websocket, mqtt/5\n"
 				"mode = enforce\n"
 				"override = strip\n"
 				"form_hold = 16m\n"
@@ -1359,7 +1388,13 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(location->rules.body_limit, UINT64_C(5) << 30);
 	ck_assert_ptr_eq(location->upstream, config->upstreams[1]);
 	ck_assert_str_eq(location->rules.file, "t.ini");
-	ck_assert_uint_eq(location->rules.line, 51);
+	ck_assert_uint_eq(location->rules.line, 52);
+	ck_assert_uint_eq(app->tunnel_timeout, 7200000);
+	ck_assert_uint_eq(location->buffer_size, 131072);
+	ck_assert(location->trailers_pass);
+	ck_assert_uint_eq(location->upgrade_count, 2);
+	ck_assert(slice_eq(location->upgrade[0], SLICE("websocket")));
+	ck_assert(slice_eq(location->upgrade[1], SLICE("mqtt/5")));
 	ck_assert_ptr_eq(
 	    trie_find(site->rules.locations, SLICE("/a/b/c")), location);
 	config_unref(config);
@@ -1376,13 +1411,13 @@ START_TEST(every_key_about_bypasses_lands_in_its_place)
 	ck_assert_uint_eq(rules->grants[0].methods, method_bit(METHOD_DELETE));
 	ck_assert_int_eq(rules->grants[0].until, 1801440000);
 	ck_assert(slice_eq(rules->grants[0].note, SLICE("OPS-123")));
-	ck_assert_uint_eq(rules->grants[0].line, 57);
+	ck_assert_uint_eq(rules->grants[0].line, 58);
 	ck_assert(!rules->report);
 	ck_assert_int_eq(rules->override, OVERRIDE_MODE_STRIP);
 	ck_assert_uint_eq(location->form_hold, 16 << 20);
 	ck_assert_uint_eq(rules->rewrite_from, METHOD_REGISTERED);
 	ck_assert_uint_eq(rules->rewrite_to, METHOD_GET);
-	ck_assert_uint_eq(location->rewrite_line, 61);
+	ck_assert_uint_eq(location->rewrite_line, 65);
 	ck_assert_int_eq(location->redirects, REDIRECTS_PRESERVE);
 	ck_assert(rules->deny_body_on_get);
 	config_unref(config);

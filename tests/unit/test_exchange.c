@@ -941,7 +941,7 @@ START_TEST(an_empty_body_is_complete_at_once)
 	settle();
 	ck_assert_uint_eq(fake_upstream.opened, 1);
 	ck_assert(!fake_upstream.request_done);
-	exchange_events.end(client.client.owner);
+	exchange_events.end(client.client.owner, NULL);
 	until_over();
 	expect_answer(200, "hello");
 	ck_assert_uint_eq(fake_upstream.body_len, 0);

@@ -960,15 +960,105 @@ START_TEST(a_response_loses_what_belongs_to_the_hop)
 	    "X-Forwarded-For: z\nX-Request-Id: theirs\n";
 	char wanted[1024];
 
-	comes_back(200, chunked, lines, kept);
+	comes_back(200, five, lines, kept);
 	site.via_on_responses = true;
 	snprintf(wanted, sizeof(wanted), "%sVia: 1.1 methodgate\n", kept);
-	comes_back(200, chunked, lines, wanted);
+	comes_back(200, five, lines, wanted);
 	comes_back(103, none, "", "Via: 1.1 methodgate\n");
 }
 END_TEST
 
 #define DATE "Date: then\n"
+
+START_TEST(what_announces_the_body_or_the_tunnel_stays)
+{
+	static const struct body_plan tunnel = {BODY_TUNNEL, 0};
+
+	site.via_on_responses = false;
+	comes_back(200, chunked, DATE "Trailer: sum\nUpgrade: websocket\n",
+	    DATE "Trailer: sum\n");
+	comes_back(101, tunnel,
+	    "Trailer: sum\nUpgrade: websocket\nConnection: upgrade\n",
+	    "Upgrade: websocket\n");
+}
+END_TEST
+
+static void
+trails(const char *lines, const char *wanted)
+{
+	struct forward_facts facts = {.gate = &gate, .site = &site};
+	const struct head *to;
+	struct fixture f;
+
+	lay(&f, lines);
+	to = forward_trailers(&facts, &f.head, &arena);
+	ck_assert_str_eq(to == NULL ? "" : lines_of(to), wanted);
+	clear(&f);
+}
+
+START_TEST(trailers_carry_nothing_that_was_judged_or_frames)
+{
+	ck_assert_ptr_null(forward_trailers(
+	    &(struct forward_facts){.site = &site}, NULL, &arena));
+	trails("Sum: 1\nETag: x\n", "Sum: 1\nETag: x\n");
+	trails("Content-Length: 5\nTransfer_Encoding: chunked\nHost: b\n"
+	       "Connection: close\nAuthorization: x\nCookie: a\n"
+	       "X-HTTP-Method-Override: DELETE\nx_http_method: PUT\n"
+	       "X-Forwarded-For: ::1\nX_Forwarded_Host: b\nVia: 1.1 x\n"
+	       "X-Request-Id: 7\nContent-Type: a/b\nSet-Cookie: a=b\n"
+	       "If-Match: *\nCache-Control: no-store\nLocation: /\n"
+	       "Content_Range: bytes\nDestination: /x\nUpgrade: h2c\n",
+	    "");
+	trails("Content-Encoding: gzip\nSum: 2\n", "Sum: 2\n");
+}
+END_TEST
+
+static void
+asks(unsigned minor, const char *lines, const char *wanted)
+{
+	static const struct slice list[] = {{"websocket", 9}, {"mqtt", 4}};
+	struct fixture f;
+	struct slice got;
+
+	lay(&f, lines);
+	f.head.minor = minor;
+	got = forward_upgrade(&f.head, list, COUNT(list), &arena);
+	ck_assert_msg(
+	    slice_eq(got, slice_of(wanted)), "%s: %.*s", lines, SLICE_ARG(got));
+	ck_assert_uint_eq(forward_upgrade(&f.head, list, 0, &arena).len, 0);
+	clear(&f);
+}
+
+#define UP "Connection: upgrade\n"
+
+START_TEST(only_listed_protocols_are_asked_for)
+{
+	char many[9000] = UP "Upgrade: ";
+	size_t len = strlen(many);
+
+	asks(1, UP "Upgrade: websocket\n", "websocket");
+	asks(1, "Connection: x, UpGrade\nUpgrade: WebSocket\n", "WebSocket");
+	asks(1, UP "Upgrade: h2c, websocket ,MQTT\n", "websocket, MQTT");
+	asks(1, UP "Upgrade: h2c\n", "");
+	asks(1, UP "Upgrade: websocket/13\n", "");
+	asks(1, "Upgrade: websocket\n", "");
+	asks(0, UP "Upgrade: websocket\n", "");
+	asks(1, UP, "");
+	while (len < sizeof(many) - 8)
+		len +=
+		    (size_t)snprintf(many + len, sizeof(many) - len, "mqtt,");
+	strcpy(many + len, "\n");
+	{
+		static const struct slice list[] = {{"mqtt", 4}};
+		struct fixture f;
+
+		lay(&f, many);
+		ck_assert_uint_le(forward_upgrade(&f.head, list, 1, &arena).len,
+		    HTTP_UPGRADE_MAX);
+		clear(&f);
+	}
+}
+END_TEST
 
 START_TEST(content_length_stays_only_where_no_body_follows)
 {
@@ -1046,6 +1136,9 @@ main(void)
 	tcase_add_test(tcase, made_request_ids_differ);
 	tcase_add_test(tcase, a_response_loses_what_belongs_to_the_hop);
 	tcase_add_test(tcase, content_length_stays_only_where_no_body_follows);
+	tcase_add_test(tcase, what_announces_the_body_or_the_tunnel_stays);
+	tcase_add_test(tcase, trailers_carry_nothing_that_was_judged_or_frames);
+	tcase_add_test(tcase, only_listed_protocols_are_asked_for);
 	tcase_add_test(tcase, a_final_response_without_date_gets_one);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

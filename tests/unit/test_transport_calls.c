@@ -396,13 +396,14 @@ run_next(struct runner *r)
 	    .max_idle = UINT32_MAX,
 	    .server = &r->bench->server.addr,
 	    .head_limit = FAKE_HEAD_LIMIT,
+	    .buffer_size = 64 * 1024,
 	    .events = &runner_events,
 	    .owner = r};
 	struct transport *t = transport_native_open(&request);
 
 	r->left--;
 	t->ops->start(t, &head, (struct body_plan){BODY_NONE, 0});
-	t->ops->end(t);
+	t->ops->end(t, NULL);
 }
 
 static void
@@ -434,10 +435,17 @@ runner_body(void *owner, struct slice piece)
 }
 
 static void
-runner_end(void *owner)
+runner_shut(void *owner)
+{
+	(void)owner;
+}
+
+static void
+runner_end(void *owner, const struct head *trailers)
 {
 	struct runner *r = owner;
 
+	(void)trailers;
 	r->ended++;
 	if (r->left > 0)
 		run_next(r);
@@ -453,7 +461,8 @@ runner_broken(void *owner, const struct transport_broken *how)
 }
 
 static const struct transport_events runner_events = {runner_ready,
-    runner_interim, runner_head, runner_body, runner_end, runner_broken};
+    runner_interim, runner_head, runner_body, runner_shut, runner_end,
+    runner_broken};
 
 static void
 run_all(struct runner *r, unsigned count)
