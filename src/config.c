@@ -23,6 +23,7 @@ static const struct gate_config gate_defaults = {
     .write_timeout = 30 * SECOND,
     .min_rate = 1 * KILO,
     .drain_timeout = 30 * SECOND,
+    .resolve = 30 * SECOND,
     .request_id_header = {"X-Request-Id", 12},
 };
 

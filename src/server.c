@@ -14,6 +14,7 @@
 #include "listener.h"
 #include "log.h"
 #include "transport_evhttp.h"
+#include "upkeep.h"
 #include "worker.h"
 
 /* descriptors besides one per connection: listeners, logs, epoll, eventfd */
@@ -26,6 +27,8 @@ static const int signals[SIGNAL_COUNT] = {
 struct server {
 	struct loop loop;
 	struct config *config;
+	struct servers *servers;
+	struct upkeep *upkeep;
 	struct worker *worker;
 	struct record_sink *sink, *old_sink;
 	struct event *signals[SIGNAL_COUNT];
@@ -138,6 +141,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 			 "changed configuration");
 		return;
 	case SIGUSR2:
+		upkeep_tell(server->upkeep);
 		return;
 	default:
 		drain(server, (int)number);
@@ -215,6 +219,26 @@ tell_stopped(const struct record_counters *count)
 	    load(&count->log_lost));
 }
 
+static void
+publish(void *arg, struct server_list *list)
+{
+	struct server *server = arg;
+
+	worker_publish(server->worker, list);
+}
+
+static void
+start_upkeep(struct server *server)
+{
+	struct upkeep_setup setup = {.loop = &server->loop,
+	    .config = server->config,
+	    .servers = server->servers,
+	    .publish = publish,
+	    .arg = server};
+
+	server->upkeep = upkeep_new(&setup);
+}
+
 static bool
 start(struct server *server, int *fds)
 {
@@ -237,8 +261,10 @@ start(struct server *server, int *fds)
 	if (!bind_all(server->config, fds))
 		return false;
 	setup.sink = server->sink;
-	hear_signals(server);
 	transport_evhttp_prepare();
+	start_upkeep(server);
+	setup.lists = upkeep_lists(server->upkeep);
+	hear_signals(server);
 	server->worker = worker_start(&setup);
 	return true;
 }
@@ -252,6 +278,8 @@ done(struct server *server)
 	if (server->worker != NULL)
 		tell_stopped(worker_counters(server->worker));
 	worker_free(server->worker);
+	upkeep_free(server->upkeep);
+	servers_free(server->servers);
 	for (i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signals[i] != NULL)
 			event_free(server->signals[i]);
@@ -272,6 +300,7 @@ server_run(struct config *config)
 	server.drain_timer.fn = on_drain_timeout;
 	log_set_level(config->gate.log_level);
 	loop_init(&server.loop);
+	server.servers = servers_new();
 	started = start(&server, fds);
 	if (started) {
 		tell_ready(config);

@@ -66,6 +66,7 @@ struct transport {
 	void *owner;	  /* of the events; NULL after cancel */
 	const char *name; /* "evhttp", "native": for the log */
 	bool holds_body;  /* wants the whole body before it connects */
+	bool reused;	  /* from start on: its connection was kept */
 };
 
 /* How connections are kept after an exchange. */

@@ -297,6 +297,7 @@ find_link(struct native *t)
 	if (t->link == NULL) {
 		start_connecting(t);
 	} else {
+		t->base.reused = true;
 		become(t, AWAITING);
 		loop_defer(t->loop, &t->step);
 	}
