@@ -14,7 +14,6 @@
 
 #define MESSAGES_MAX 100  /* of each kind, in a report */
 #define NAME_MAX_BYTES 64 /* of sites, upstreams, fields, pseudonyms */
-#define ADDRS_MAX 64	  /* of one server */
 #define WEIGHT_MAX 1000
 #define MAX_MAX 1000000
 #define PATH_PARAMS_MAX 16
@@ -477,7 +476,7 @@ static bool
 resolve(struct reading *r, struct server_config *server, struct slice host,
     uint16_t port)
 {
-	struct addr found[ADDRS_MAX];
+	struct addr found[ADDR_LOOKUP_MAX];
 	const char *error = "";
 	char *name;
 	int count;
@@ -488,7 +487,8 @@ resolve(struct reading *r, struct server_config *server, struct slice host,
 		return true;
 	} else {
 		name = mem_strndup(host);
-		count = addr_resolve(name, port, found, ADDRS_MAX, &error);
+		count =
+		    addr_resolve(name, port, found, ADDR_LOOKUP_MAX, &error);
 		free(name);
 	}
 	if (count <= 0) {

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "links.h"
 #include "listener.h"
 #include "log.h"
 #include "transport_evhttp.h"
@@ -27,6 +28,7 @@ static const int signals[SIGNAL_COUNT] = {
 struct server {
 	struct loop loop;
 	struct config *config;
+	struct links links; /* of checks */
 	struct servers *servers;
 	struct upkeep *upkeep;
 	struct worker *worker;
@@ -233,6 +235,7 @@ start_upkeep(struct server *server)
 	struct upkeep_setup setup = {.loop = &server->loop,
 	    .config = server->config,
 	    .servers = server->servers,
+	    .links = &server->links,
 	    .publish = publish,
 	    .arg = server};
 
@@ -278,12 +281,15 @@ done(struct server *server)
 	if (server->worker != NULL)
 		tell_stopped(worker_counters(server->worker));
 	worker_free(server->worker);
-	upkeep_free(server->upkeep);
-	servers_free(server->servers);
 	for (i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signals[i] != NULL)
 			event_free(server->signals[i]);
 	loop_timer_stop(&server->loop, &server->drain_timer);
+	upkeep_free(server->upkeep);
+	/* checks and look-ups that were cut go in the next steps */
+	event_base_loop(server->loop.base, EVLOOP_NONBLOCK);
+	links_done(&server->links);
+	servers_free(server->servers);
 	record_sink_close(server->old_sink);
 	record_sink_close(server->sink);
 	config_unref(server->config);
@@ -300,6 +306,7 @@ server_run(struct config *config)
 	server.drain_timer.fn = on_drain_timeout;
 	log_set_level(config->gate.log_level);
 	loop_init(&server.loop);
+	links_init(&server.links, &server.loop);
 	server.servers = servers_new();
 	started = start(&server, fds);
 	if (started) {

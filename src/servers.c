@@ -25,12 +25,23 @@ servers_new(void)
 	return servers;
 }
 
+void
+servers_each(struct servers *servers,
+    void (*fn)(struct server_state *server, void *arg), void *arg)
+{
+	struct server_state *server;
+
+	LIST_FOREACH(server, &servers->all, entry)
+	fn(server, arg);
+}
+
 static void
 sweep(struct server_state *server)
 {
 	if (atomic_load_explicit(&server->refs, memory_order_acquire) > 0 ||
 	    atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0)
 		return;
+	assert(server->checks == NULL);
 	LIST_REMOVE(server, entry);
 	free((char *)server->check.at);
 	free(server);

@@ -29,6 +29,8 @@ struct server_state {
 	uint32_t id;	    /* never given twice */
 	atomic_uint refs;   /* of lists */
 	LIST_ENTRY(server_state) entry; /* the house's, as what follows */
+	struct health *checks;		/* NULL: none are made */
+	unsigned round;			/* of the upkeep that last named it */
 	unsigned passed, missed; /* checks in a row that speak for a change */
 	char said[SERVER_SAID_MAX]; /* what the last check saw; "-": none yet */
 	atomic_uint health;	    /* enum server_health */
@@ -44,7 +46,11 @@ struct servers; /* all of them; the house's */
 struct servers *servers_new(void);
 /* Every list must be gone. NULL is fine. */
 void servers_free(struct servers *servers);
-/* Frees what no list names and no exchange is at any more. */
+/* Each that is known, with arg. */
+void servers_each(struct servers *servers,
+    void (*fn)(struct server_state *server, void *arg), void *arg);
+/* Frees what no list names and no exchange is at any more; what is
+ * checked is named by the list of who checks. */
 void servers_sweep(struct servers *servers);
 
 /* The servers of one upstream, never changed: names that lead elsewhere make a
