@@ -505,6 +505,76 @@ START_TEST(with_no_server_left_the_gate_answers)
 }
 END_TEST
 
+/* Each tries both: with the third both are down, for five seconds. */
+START_TEST(with_all_servers_down_the_gate_answers_at_once)
+{
+	static const struct fake_script refuses[] = {
+	    {.refuses = true, .why = REASON_UPSTREAM_REFUSED}};
+	static const struct fake_script hangs[] = {{.hangs = true}};
+	static const struct fake_script works[] = {{.response = HELLO}};
+
+	play(_i == 0 ? refuses : hangs, 1);
+	for (unsigned i = 1; i <= 3; i++) {
+		next_client();
+		fake_client_open(&client, GET("/app"), "");
+		if (_i == 1) {
+			fake_clock_advance(1500);
+			until(&fake_upstream.opened, 2 * i);
+			fake_clock_advance(1500);
+		}
+		until_over();
+		expect_answer(_i == 0 ? 502 : 504, NULL);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		next_client();
+		fake_client_open(&client,
+		    i == 0 ? GET("/app") : POST("/app", "1"),
+		    i == 0 ? "" : "a");
+		until_over();
+		expect_answer(503, NULL);
+		expect_has(client.head, "Retry-After: ");
+		expect_lacks(client.head, "Retry-After: 1");
+	}
+	ck_assert_uint_eq(fake_upstream.opened, 6);
+	ck_assert_uint_eq(record.count.reasons[REASON_UPSTREAM_UNAVAILABLE], 2);
+	ck_assert_uint_eq(record.count.upstream_failed, 5);
+	fake_clock_advance(5001);
+	play(works, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		next_client();
+		fake_client_open(&client, GET("/app"), "");
+		until_over();
+		expect_answer(200, "hello");
+	}
+}
+END_TEST
+
+/* Connects that work in between end the row. */
+START_TEST(servers_that_fail_now_and_then_stay_up)
+{
+	static const struct fake_script refuses[] = {
+	    {.refuses = true, .why = REASON_UPSTREAM_REFUSED}};
+	static const struct fake_script works[] = {{.response = HELLO}};
+
+	for (unsigned i = 0; i < 6; i++) {
+		settle();
+		play(refuses, 1);
+		next_client();
+		fake_client_open(&client, GET("/app"), "");
+		until_over();
+		expect_answer(502, NULL);
+		settle();
+		play(works, 1);
+		for (unsigned j = 0; j < 2; j++) {
+			next_client();
+			fake_client_open(&client, GET("/app"), "");
+			until_over();
+			expect_answer(200, "hello");
+		}
+	}
+}
+END_TEST
+
 START_TEST(a_body_that_is_gone_is_not_sent_to_another_server)
 {
 	static const struct fake_script script[] = {
@@ -1734,6 +1804,9 @@ add_failures(TCase *tcase)
 	tcase_add_test(tcase, a_refused_connection_leads_to_the_next_server);
 	tcase_add_test(tcase, servers_take_turns);
 	tcase_add_test(tcase, with_no_server_left_the_gate_answers);
+	tcase_add_loop_test(
+	    tcase, with_all_servers_down_the_gate_answers_at_once, 0, 2);
+	tcase_add_test(tcase, servers_that_fail_now_and_then_stay_up);
 	tcase_add_test(
 	    tcase, a_body_that_is_gone_is_not_sent_to_another_server);
 	tcase_add_test(

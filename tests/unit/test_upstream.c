@@ -2,6 +2,8 @@
 /* Which server an exchange gets, and the next ones. */
 #include <arpa/inet.h>
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -468,6 +470,58 @@ START_TEST(a_server_that_is_tried_again_keeps_to_its_max)
 }
 END_TEST
 
+#define WORKERS 4
+#define VISITS 20000
+static atomic_uint inside, most, given;
+
+/* A worker: its own turns, the same servers. */
+static void *
+work(void *arg)
+{
+	struct upstreams *own = arg;
+
+	for (unsigned i = 0; i < VISITS; i++) {
+		struct upstream_choice choice = {.tried = 0};
+		unsigned now, before;
+
+		if (upstream_choose(own, &upstream, &choice) != REASON_NONE)
+			continue;
+		now = atomic_fetch_add(&inside, 1) + 1;
+		before = atomic_load(&most);
+		while (now > before &&
+		       !atomic_compare_exchange_weak(&most, &before, now))
+			continue;
+		atomic_fetch_add(&given, 1);
+		atomic_fetch_sub(&inside, 1);
+		upstream_release(&choice);
+	}
+	return NULL;
+}
+
+START_TEST(workers_never_go_past_max_together)
+{
+	struct upstreams *own[WORKERS];
+	pthread_t threads[WORKERS];
+
+	make("1");
+	made[0].max = 2;
+	begin();
+	for (unsigned i = 0; i < WORKERS; i++) {
+		own[i] = fake_servers_upstreams(servers, &config);
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, work, own[i]), 0);
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		upstreams_free(own[i]);
+	}
+	ck_assert_uint_le(most, 2);
+	ck_assert_uint_gt(given, VISITS / 2);
+	expect_visits("a");
+	finish();
+}
+END_TEST
+
 static struct server_state *
 state_of(unsigned number)
 {
@@ -633,6 +687,7 @@ main(void)
 	tcase_add_test(tcase, a_server_gets_no_more_than_its_max);
 	tcase_add_test(tcase, a_backup_does_not_help_servers_that_are_full);
 	tcase_add_test(tcase, max_is_of_the_address);
+	tcase_add_test(tcase, workers_never_go_past_max_together);
 	tcase_add_test(tcase, connects_that_fail_in_a_row_put_a_server_down);
 	tcase_add_test(tcase, a_connect_that_works_ends_the_row);
 	tcase_add_test(tcase, a_server_that_is_down_is_tried_by_one_request);
