@@ -253,20 +253,30 @@ add_found(
 }
 
 int
+addr_collect(
+    const struct addrinfo *found, uint16_t port, struct addr *out, int max)
+{
+	int count = 0;
+
+	for (; found != NULL && count < max; found = found->ai_next)
+		count = add_found(found, port, out, count);
+	return count;
+}
+
+int
 addr_resolve(const char *host, uint16_t port, struct addr *out, int max,
     const char **error)
 {
 	struct addrinfo hints = {
 	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *list, *one;
-	int count = 0, status = getaddrinfo(host, NULL, &hints, &list);
+	struct addrinfo *list;
+	int count, status = getaddrinfo(host, NULL, &hints, &list);
 
 	if (status != 0) {
 		*error = gai_strerror(status);
 		return -1;
 	}
-	for (one = list; one != NULL && count < max; one = one->ai_next)
-		count = add_found(one, port, out, count);
+	count = addr_collect(list, port, out, max);
 	freeaddrinfo(list);
 	if (count > 0)
 		return count;

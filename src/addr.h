@@ -11,6 +11,7 @@
 #include "slice.h"
 
 #define ADDR_TEXT_MAX 128
+#define ADDR_LOOKUP_MAX 64 /* addresses of one name that are used */
 
 struct addr {
 	struct sockaddr_storage sa;
@@ -38,6 +39,11 @@ bool addr_split_host_port(struct slice s, struct slice *host, uint16_t *port);
  * count, or -1 with *error a static text. */
 int addr_resolve(const char *host, uint16_t port, struct addr *out, int max,
     const char **error);
+/* What a look-up found, each address once, with the port: at most max into out.
+ * Returns the count. */
+struct addrinfo;
+int addr_collect(
+    const struct addrinfo *found, uint16_t port, struct addr *out, int max);
 /* Same address and port, or the same path, byte for byte; an IPv4 address and
  * the mapped one are the same. */
 bool addr_eq(const struct addr *a, const struct addr *b);

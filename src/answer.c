@@ -521,6 +521,8 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_LOOP] = "proxy_loop_detected",
     [REASON_TOO_MANY_CONNECTIONS] = "connection_limit_reached",
     [REASON_UPSTREAM_REFUSED] = "connection_refused",
+    [REASON_UPSTREAM_UNAVAILABLE] = "destination_unavailable",
+    [REASON_UPSTREAM_BUSY] = "connection_limit_reached",
     [REASON_UPSTREAM_CONNECT_TIMEOUT] = "connection_timeout",
     [REASON_UPSTREAM_TIMEOUT] = "http_response_timeout",
     [REASON_UPSTREAM_CLOSED] = "connection_terminated",
@@ -563,7 +565,9 @@ add_fields(const struct answer *answer, struct arena *arena, struct head *head)
 		add(head, FIELD_ALLOW, SLICE("Allow"), answer->allow);
 	add_cache_control(answer, arena, head);
 	if (facts->status == 503)
-		add(head, FIELD_OTHER, SLICE("Retry-After"), SLICE("1"));
+		add(head, FIELD_OTHER, SLICE("Retry-After"),
+		    arena_printf(arena, "%u",
+			facts->retry_after > 0 ? facts->retry_after : 1));
 	add(head, FIELD_OTHER, SLICE("Proxy-Status"),
 	    proxy_status(answer, arena));
 	if (id_header.len > 0 && facts->request_id.len > 0)

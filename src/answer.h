@@ -15,6 +15,7 @@ struct answer_facts {
 	const struct location_rules *location; /* NULL: none */
 	method_set allow;
 	bool has_allow;
+	unsigned retry_after; /* s, of a 503; 0: 1 */
 	struct slice request_id;
 	const struct gate_config *gate;
 	time_t now;

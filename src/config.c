@@ -24,6 +24,7 @@ static const struct gate_config gate_defaults = {
     .min_rate = 1 * KILO,
     .drain_timeout = 30 * SECOND,
     .tunnel_drain = 5 * SECOND,
+    .resolve = 30 * SECOND,
     .request_id_header = {"X-Request-Id", 12},
 };
 

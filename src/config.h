@@ -27,6 +27,7 @@ enum error_format {
 	ERROR_FORMAT_JSON,
 	ERROR_FORMAT_TEXT
 };
+enum balance { BALANCE_ROUNDROBIN, BALANCE_LEASTCONN };
 enum transport_kind { TRANSPORT_EVHTTP, TRANSPORT_NATIVE };
 /* 301 and 302 to a request that is neither GET nor HEAD. */
 enum redirects { REDIRECTS_FLAG, REDIRECTS_PRESERVE, REDIRECTS_PASS };
@@ -43,6 +44,7 @@ struct gate_config {
 	uint32_t head_timeout, idle_timeout;
 	uint32_t body_timeout, write_timeout, min_rate;
 	uint32_t drain_timeout, tunnel_drain;
+	uint32_t resolve;  /* between two look-ups of the names of servers */
 	struct slice ping; /* empty: off */
 	struct addr_net *trusted_proxies;
 	unsigned trusted_proxy_count;
@@ -53,7 +55,17 @@ struct server_config {
 	struct slice host;  /* as written, for messages and logs: "app:8080" */
 	struct addr *addrs; /* resolved at start, at least one */
 	unsigned addr_count;
+	unsigned weight; /* at least 1 */
+	unsigned max;	 /* exchanges at a time, of each address; 0: any */
+	bool backup;
 	unsigned line;
+};
+
+/* When a server counts as down, and as up again. */
+struct health_config {
+	struct slice target; /* that checks ask for; empty: none are made */
+	uint32_t interval;   /* of checks; and how long one that failed rests */
+	unsigned rise, fall; /* in a row */
 };
 
 struct upstream_config {
@@ -67,6 +79,9 @@ struct upstream_config {
 	uint32_t response_head_limit;
 	uint64_t evhttp_body_limit;
 	uint32_t idle_max, idle_timeout; /* of kept connections */
+	enum balance balance;
+	unsigned retries; /* further servers that are tried */
+	struct health_config health;
 	const char *file;
 	unsigned line;
 };

@@ -709,12 +709,20 @@ static void
 check_servers(struct checking *c, const struct site_draft *site)
 {
 	const struct upstream_draft *upstream;
-	unsigned i, s;
+	unsigned i, s, primaries;
 
 	for (i = 0; i < site->upstream_count; i++) {
 		upstream = &site->upstreams[i];
-		for (s = 0; s < upstream->server_count; s++)
+		primaries = 0;
+		for (s = 0; s < upstream->server_count; s++) {
 			check_server(c, site, &upstream->servers[s]);
+			primaries += !upstream->servers[s].backup;
+		}
+		if (upstream->server_count > 0 && primaries == 0)
+			config_error(&c->draft->notes, site->file,
+			    upstream->servers[0].line,
+			    "all servers of this upstream are backups: one at "
+			    "least has to be none");
 	}
 }
 

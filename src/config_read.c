@@ -14,7 +14,8 @@
 
 #define MESSAGES_MAX 100  /* of each kind, in a report */
 #define NAME_MAX_BYTES 64 /* of sites, upstreams, fields, pseudonyms */
-#define ADDRS_MAX 8	  /* of one server */
+#define WEIGHT_MAX 1000
+#define MAX_MAX 1000000
 #define PATH_PARAMS_MAX 16
 #define UPGRADES_MAX 8
 
@@ -103,17 +104,22 @@ is_name(struct slice s)
 	return s.len > 0 && s.len <= NAME_MAX_BYTES;
 }
 
-/* Visible ASCII from a '/' on, without '?' and '#'. */
+/* Visible ASCII from a '/' on, without '#'. */
 static bool
-is_path(struct slice s)
+is_target(struct slice s)
 {
 	size_t i;
 
 	for (i = 0; i < s.len; i++)
-		if (s.at[i] <= ' ' || s.at[i] > '~' || s.at[i] == '?' ||
-		    s.at[i] == '#')
+		if (s.at[i] <= ' ' || s.at[i] > '~' || s.at[i] == '#')
 			return false;
 	return s.len > 0 && s.at[0] == '/';
+}
+
+static bool
+is_path(struct slice s)
+{
+	return is_target(s) && slice_find(s, '?', 0) == s.len;
 }
 
 /* True for fields that the gate judges, drops or writes itself, and for what
@@ -471,7 +477,7 @@ static bool
 resolve(struct reading *r, struct server_config *server, struct slice host,
     uint16_t port)
 {
-	struct addr found[ADDRS_MAX];
+	struct addr found[ADDR_LOOKUP_MAX];
 	const char *error = "";
 	char *name;
 	int count;
@@ -482,7 +488,8 @@ resolve(struct reading *r, struct server_config *server, struct slice host,
 		return true;
 	} else {
 		name = mem_strndup(host);
-		count = addr_resolve(name, port, found, ADDRS_MAX, &error);
+		count =
+		    addr_resolve(name, port, found, ADDR_LOOKUP_MAX, &error);
 		free(name);
 	}
 	if (count <= 0) {
@@ -513,7 +520,7 @@ static void
 set_server(struct reading *r, struct slice value)
 {
 	struct upstream_draft *upstream = r->upstream;
-	struct server_config server = {.line = r->lines.line};
+	struct server_config server = {.weight = 1, .line = r->lines.line};
 	struct slice host;
 	struct addr addr;
 	uint16_t port;
@@ -539,6 +546,83 @@ set_server(struct reading *r, struct slice value)
 	upstream->servers = config_grow(
 	    upstream->servers, upstream->server_count, sizeof(server));
 	upstream->servers[upstream->server_count++] = server;
+}
+
+/* "weight=3" or "max=10": the number. */
+static bool
+read_option(struct slice option, const char *name, unsigned most, unsigned *to)
+{
+	size_t len = strlen(name);
+	uint64_t number;
+
+	if (!slice_starts(option, slice_of(name)) ||
+	    !slice_to_u64(
+		(struct slice){option.at + len, option.len - len}, &number) ||
+	    number < 1 || number > most)
+		return false;
+	*to = (unsigned)number;
+	return true;
+}
+
+static void
+set_option(struct reading *r, struct server_config *server, struct slice option)
+{
+	if (slice_eq(option, SLICE("backup")))
+		server->backup = true;
+	else if (!read_option(option, "weight=", WEIGHT_MAX, &server->weight) &&
+		 !read_option(option, "max=", MAX_MAX, &server->max))
+		complain(r,
+		    "server: no option %s: there are weight=N, 1 to 1000, "
+		    "max=N, 1 to 1000000, and backup",
+		    quote(r, option));
+}
+
+/* An option, or meant as one: no address has a '='. */
+static bool
+is_option(struct slice word)
+{
+	return slice_eq(word, SLICE("backup")) ||
+	       (slice_find(word, '=', 0) < word.len &&
+		   !slice_starts(word, SLICE("unix:")));
+}
+
+/* Addresses; or one with its options behind it. */
+static void
+set_servers(struct reading *r, struct slice value)
+{
+	struct upstream_draft *upstream = r->upstream;
+	unsigned before = upstream->server_count, addresses = 0, options = 0;
+	bool mixed = false;
+	struct slice word;
+
+	while (next_word(&value, &word)) {
+		if (!is_option(word)) {
+			set_server(r, word);
+			addresses++;
+		} else {
+			options++;
+			mixed = mixed || addresses == 0;
+			if (upstream->server_count > before)
+				set_option(r, &upstream->servers[before], word);
+		}
+	}
+	if (mixed || (options > 0 && addresses > 1))
+		complain(r, "server: options stand behind one address: write "
+			    "each server on a line of its own");
+}
+
+static void
+set_health(struct reading *r, struct slice value)
+{
+	if (slice_eq(value, SLICE("off")))
+		return;
+	if (!is_target(value)) {
+		complain(r,
+		    "health = %s: write off, or what to GET, such as /healthz",
+		    quote(r, value));
+		return;
+	}
+	r->upstream->upstream->health.target = keep(r, value);
 }
 
 /* Keys of [location] */
@@ -823,7 +907,8 @@ static const set_fn setters[KEY_COUNT] = {
     [KEY_FLAG_HEADER] = set_flag_header,
     [KEY_VIA] = set_via,
     [KEY_ERROR_CACHE] = set_error_cache,
-    [KEY_SERVER] = set_server,
+    [KEY_SERVER] = set_servers,
+    [KEY_HEALTH] = set_health,
     [KEY_ALLOW] = set_allow,
     [KEY_GRANT] = set_grant,
     [KEY_REWRITE_METHOD] = set_rewrite_method,
@@ -1100,6 +1185,10 @@ new_upstream(struct reading *r, struct slice name)
 	upstream->transport = TRANSPORT_NATIVE;
 	upstream->idle_max = 64;
 	upstream->idle_timeout = 4000;
+	upstream->retries = 1;
+	upstream->health.interval = 5000;
+	upstream->health.rise = 2;
+	upstream->health.fall = 3;
 	upstream->connect_timeout = 3 * 1000;
 	upstream->response_timeout = 60 * 1000;
 	upstream->body_timeout = 60 * 1000;

@@ -52,7 +52,7 @@ struct exchange {
 	const char *transport_name;    /* static; NULL: none was opened */
 	const struct carrier *carrier; /* the env's */
 	bool replayed;		       /* its kept connection had closed */
-	bool same_server; /* the next transport goes where the last went */
+	bool chosen; /* the next transport goes where `choice` says */
 	bool request_done, request_sent, head_sent, blocked;
 	bool upload_blocked; /* the transport has not taken all it was given */
 	bool complete;	     /* the whole response was given to the client */
@@ -340,7 +340,7 @@ max_idle(const struct exchange *x)
 }
 
 /* Opens a transport to the next server and gives it the head. */
-static bool
+static enum reason
 open_transport(struct exchange *x, const struct transport_events *events)
 {
 	const struct upstream_config *upstream = x->location->upstream;
@@ -352,11 +352,13 @@ open_transport(struct exchange *x, const struct transport_events *events)
 	    .buffer_size = x->location->buffer_size,
 	    .events = events,
 	    .owner = x};
+	enum reason why = REASON_NONE;
 
-	if (!x->same_server &&
-	    !upstream_choose(x->env->upstreams, upstream, &x->choice))
-		return false;
-	x->same_server = false;
+	if (!x->chosen)
+		why = upstream_choose(x->env->upstreams, upstream, &x->choice);
+	if (why != REASON_NONE)
+		return why;
+	x->chosen = false;
 	if (x->started_us == 0)
 		x->started_us = loop_now_us();
 	request.server = x->choice.addr;
@@ -365,7 +367,7 @@ open_transport(struct exchange *x, const struct transport_events *events)
 	x->transport_name = x->transport->name;
 	x->request_sent = false;
 	x->transport->ops->start(x->transport, &x->sent_head, x->plan);
-	return true;
+	return REASON_NONE;
 }
 
 static const struct transport_events transport_events;
@@ -375,12 +377,15 @@ static const struct transport_events transport_events;
 static enum state
 step_scan(struct exchange *x)
 {
+	enum reason why;
+
 	if (holds_all(x)) {
 		x->client->ops->want_body(x->client);
 		return STAY;
 	}
-	if (!open_transport(x, &transport_events))
-		return answer_with(x, REASON_UPSTREAM_REFUSED);
+	why = open_transport(x, &transport_events);
+	if (why != REASON_NONE)
+		return answer_with(x, why);
 	if (!x->transport->holds_body)
 		return CONNECT;
 	x->client->ops->want_body(x->client);
@@ -402,8 +407,12 @@ finish_request(struct exchange *x)
 static enum state
 step_connect(struct exchange *x)
 {
-	if (x->transport == NULL && !open_transport(x, &transport_events))
-		return answer_with(x, REASON_UPSTREAM_REFUSED);
+	enum reason why = REASON_NONE;
+
+	if (x->transport == NULL)
+		why = open_transport(x, &transport_events);
+	if (why != REASON_NONE)
+		return answer_with(x, why);
 	if (!holds_all(x)) /* until it is connected, another server may be */
 		finish_request(x);
 	return STAY;
@@ -494,6 +503,8 @@ step_answer(struct exchange *x)
 	enum state next;
 
 	cancel_transport(x);
+	upstream_release(&x->choice);
+	facts.retry_after = x->choice.retry_after;
 	hold_done(x->hold);
 	if (x->decision.verdict != VERDICT_ANSWER) {
 		facts.status = reason_status(x->reason);
@@ -516,6 +527,8 @@ static void
 tell_server(const struct exchange *x, struct access *access)
 {
 	access->upstream = x->location->upstream->name;
+	if (x->choice.server == NULL)
+		return;
 	access->server = x->choice.server->host;
 	access->transport = x->transport_name;
 	if (x->decision.sent != x->decision.method)
@@ -563,7 +576,7 @@ tell(struct exchange *x, uint64_t bytes_out)
 		access.override =
 		    (struct slice){decision->overrides.token[0].token,
 			decision->overrides.token[0].len};
-	if (x->choice.server != NULL)
+	if (x->choice.server != NULL || x->choice.retry_after > 0)
 		tell_server(x, &access);
 	record_access(x->env->record, &access);
 }
@@ -576,6 +589,7 @@ step_finish(struct exchange *x)
 	struct client *client = x->client;
 
 	cancel_transport(x);
+	upstream_release(&x->choice);
 	client_leave(client);
 	if (x->complete)
 		client->ops->end(client, x->response_trailers);
@@ -597,6 +611,7 @@ fail(struct exchange *x, enum reason why)
 	x->reason = why;
 	x->blocked = false;
 	if (x->state == SCAN) { /* no server has heard of it */
+		upstream_release(&x->choice);
 		x->choice = (struct upstream_choice){0};
 		x->transport_name = NULL;
 	}
@@ -606,17 +621,27 @@ fail(struct exchange *x, enum reason why)
 		advance(x, ANSWER);
 }
 
-/* Goes on with the next address, if nothing was sent and no body is gone. Of
- * what is held as a whole nothing goes before there is a connection. */
+/* Nothing of the body is gone. Of what is held as a whole nothing goes before
+ * there is a connection, and what streams is not taken before. */
 static bool
-try_next(struct exchange *x)
+has_body(const struct exchange *x)
 {
-	struct upstream_choice next = x->choice;
+	return x->plan.kind == BODY_NONE || holds_all(x) ||
+	       (!x->carrier->holds && x->bytes_in == 0);
+}
 
-	if (x->state != CONNECT || (x->plan.kind != BODY_NONE && !holds_all(x)))
+/* No connection came about. Goes on with the next server, if there is one and
+ * the request is still all here. */
+static bool
+try_next(struct exchange *x, enum reason why)
+{
+	const struct upstream_config *upstream = x->location->upstream;
+
+	upstream_failed(&x->choice, upstream, why);
+	if (!has_body(x) || upstream_choose(x->env->upstreams, upstream,
+				&x->choice) != REASON_NONE)
 		return false;
-	if (!upstream_choose(x->env->upstreams, x->location->upstream, &next))
-		return false;
+	x->chosen = true;
 	cancel_transport(x);
 	advance(x, CONNECT);
 	return true;
@@ -628,9 +653,10 @@ on_timer(struct timer *timer)
 	struct exchange *x =
 	    (struct exchange *)((char *)timer -
 				offsetof(struct exchange, timer));
+	enum reason why = states[x->state].wait(x).why;
 
-	if (!try_next(x))
-		fail(x, states[x->state].wait(x).why);
+	if (x->state != CONNECT || !try_next(x, why))
+		fail(x, why);
 }
 
 /* ---- events of the client ---- */
@@ -704,6 +730,8 @@ client_body(void *owner, struct slice piece)
 
 	if (x->transport == NULL && x->state != SCAN)
 		return piece.len; /* answered already */
+	if (x->state == CONNECT && !x->carrier->holds && !x->transport->reused)
+		return 0; /* another server may be the one that takes it */
 	limit = x->location->rules.body_limit;
 	if (limit > 0 && x->state != TUNNEL &&
 	    x->bytes_in + piece.len > limit) {
@@ -815,6 +843,8 @@ transport_ready(void *owner)
 	struct exchange *x = owner;
 
 	if (x->state == CONNECT) {
+		if (!x->transport->reused)
+			upstream_connected(&x->choice);
 		advance(x, FORWARD);
 		return;
 	}
@@ -874,7 +904,7 @@ replay(struct exchange *x, const struct transport_broken *how)
 		return false;
 	cancel_transport(x);
 	x->replayed = true;
-	x->same_server = true;
+	x->chosen = true;
 	advance(x, CONNECT);
 	return true;
 }
@@ -953,7 +983,9 @@ transport_broken(void *owner, const struct transport_broken *how)
 	struct exchange *x = owner;
 
 	x->transport = NULL;
-	if (replay(x, how) || (!how->sent && try_next(x)))
+	if (replay(x, how))
+		return;
+	if (x->state == CONNECT && !how->sent && try_next(x, how->why))
 		return;
 	if (x->head_sent && reason_status(how->why) != 0)
 		fail(x, REASON_UPSTREAM_TRUNCATED);

@@ -11,9 +11,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "links.h"
 #include "listener.h"
 #include "log.h"
 #include "transport_evhttp.h"
+#include "upkeep.h"
 #include "worker.h"
 
 /* descriptors besides one per connection: listeners, logs, epoll, eventfd */
@@ -26,6 +28,9 @@ static const int signals[SIGNAL_COUNT] = {
 struct server {
 	struct loop loop;
 	struct config *config;
+	struct links links; /* of checks */
+	struct servers *servers;
+	struct upkeep *upkeep;
 	struct worker *worker;
 	struct record_sink *sink, *old_sink;
 	struct event *signals[SIGNAL_COUNT];
@@ -138,6 +143,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 			 "changed configuration");
 		return;
 	case SIGUSR2:
+		upkeep_tell(server->upkeep);
 		return;
 	default:
 		drain(server, (int)number);
@@ -216,6 +222,27 @@ tell_stopped(const struct record_counters *count)
 	    load(&count->tunnels), load(&count->log_lost));
 }
 
+static void
+publish(void *arg, struct server_list *list)
+{
+	struct server *server = arg;
+
+	worker_publish(server->worker, list);
+}
+
+static void
+start_upkeep(struct server *server)
+{
+	struct upkeep_setup setup = {.loop = &server->loop,
+	    .config = server->config,
+	    .servers = server->servers,
+	    .links = &server->links,
+	    .publish = publish,
+	    .arg = server};
+
+	server->upkeep = upkeep_new(&setup);
+}
+
 static bool
 start(struct server *server, int *fds)
 {
@@ -238,8 +265,10 @@ start(struct server *server, int *fds)
 	if (!bind_all(server->config, fds))
 		return false;
 	setup.sink = server->sink;
-	hear_signals(server);
 	transport_evhttp_prepare();
+	start_upkeep(server);
+	setup.lists = upkeep_lists(server->upkeep);
+	hear_signals(server);
 	server->worker = worker_start(&setup);
 	return true;
 }
@@ -257,6 +286,11 @@ done(struct server *server)
 		if (server->signals[i] != NULL)
 			event_free(server->signals[i]);
 	loop_timer_stop(&server->loop, &server->drain_timer);
+	upkeep_free(server->upkeep);
+	/* checks and look-ups that were cut go in the next steps */
+	event_base_loop(server->loop.base, EVLOOP_NONBLOCK);
+	links_done(&server->links);
+	servers_free(server->servers);
 	record_sink_close(server->old_sink);
 	record_sink_close(server->sink);
 	config_unref(server->config);
@@ -273,6 +307,8 @@ server_run(struct config *config)
 	server.drain_timer.fn = on_drain_timeout;
 	log_set_level(config->gate.log_level);
 	loop_init(&server.loop);
+	links_init(&server.links, &server.loop);
+	server.servers = servers_new();
 	started = start(&server, fds);
 	if (started) {
 		tell_ready(config);

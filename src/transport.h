@@ -76,7 +76,7 @@ struct transport {
 	const char *name; /* "evhttp", "native": for the log */
 	bool holds_body;  /* wants the whole body before it connects */
 	bool full;	  /* what body took waits: no more, until ready */
-	bool reused;	  /* its connection had carried an exchange before */
+	bool reused;	  /* from start on: its connection was kept */
 };
 
 /* How connections are kept after an exchange. */

@@ -35,6 +35,7 @@ struct order {
 	struct mail mail;
 	struct worker *worker;
 	struct record_sink *sink;
+	struct server_list *list;
 	void (*done)(void *arg);
 	void *arg;
 };
@@ -153,6 +154,16 @@ on_reopen(struct mail *mail)
 }
 
 static void
+on_publish(struct mail *mail)
+{
+	struct order *order = (struct order *)mail;
+	struct worker *worker = order->worker;
+
+	upstreams_take(worker->exchanges.upstreams, order->list);
+	free(order);
+}
+
+static void
 on_stop(struct mail *mail)
 {
 	struct order *order = (struct order *)mail;
@@ -233,6 +244,9 @@ worker_start(const struct worker_setup *setup)
 	worker->exchanges.links = &worker->links;
 	worker->exchanges.config = config;
 	worker->exchanges.upstreams = upstreams_new(config);
+	for (unsigned i = 0; i < config->upstream_count; i++)
+		upstreams_take(worker->exchanges.upstreams,
+		    server_list_ref(setup->lists[i]));
 	worker->exchanges.record = &worker->record;
 	client_h1_env_init(&worker->clients, &worker->loop, &config->gate);
 	worker->clients.events = &exchange_events;
@@ -254,6 +268,12 @@ worker_reopen(struct worker *worker, struct record_sink *sink,
 {
 	post(worker, on_reopen,
 	    (struct order){.sink = sink, .done = done, .arg = arg});
+}
+
+void
+worker_publish(struct worker *worker, struct server_list *list)
+{
+	post(worker, on_publish, (struct order){.list = list});
 }
 
 void

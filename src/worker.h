@@ -7,6 +7,7 @@
 #include "config.h"
 #include "loop.h"
 #include "record.h"
+#include "servers.h"
 
 struct worker;
 
@@ -14,6 +15,7 @@ struct worker;
 struct worker_setup {
 	struct config *config;	  /* the worker takes a reference */
 	struct record_sink *sink; /* borrowed: until worker_reopen or join */
+	struct server_list *const *lists; /* by upstream; borrowed */
 	int *fds; /* one listening socket per config->listens; taken */
 	struct loop *house;	    /* told when a drain is over */
 	void (*drained)(void *arg); /* on the house's loop */
@@ -29,6 +31,8 @@ void worker_drain(struct worker *worker);
  * one is no longer used. */
 void worker_reopen(struct worker *worker, struct record_sink *sink,
     void (*done)(void *arg), void *arg);
+/* New exchanges go to these servers of their upstream; takes the reference. */
+void worker_publish(struct worker *worker, struct server_list *list);
 /* Everything under way is cut, the last lines are written; joins the thread.
  * What is left are the counters. NULL is fine here and below. */
 void worker_stop(struct worker *worker);

@@ -156,6 +156,11 @@ END_TEST
 	"[::1]:8080 or *:8080\n"
 #define BAD_SERVER                                                             \
 	": not host:port, such as 127.0.0.1:3000, [::1]:3000 or app:3000\n"
+#define ALONE                                                                  \
+	"server: options stand behind one address: write each server on a "    \
+	"line of its own\n"
+#define OPTIONS                                                                \
+	"there are weight=N, 1 to 1000, max=N, 1 to 1000000, and backup\n"
 #define BAD_HOST                                                               \
 	": not a host name, such as shop.example.org, *.example.org or *\n"
 #define BAD_STAR ": '*' stands alone, or first as in *.example.org\n"
@@ -418,14 +423,32 @@ static const struct refusal bad_values[] = {
 	"t.ini:5: host * stands twice in this site, first on line 4\n"},
     {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
      "server = unix:/x 1.2.3.400:80 :80 *:80\nserver = app app:0 app:70000\n"
-     "server = app:80 weight=3\n" ROOT,
+     "server = weight=3\n"
+     "server = app:80 weight=0\nserver = app:80 max=1000001 spare=1\n"
+     "server = app:80 b:80 backup\nserver = backup app:80\n" ROOT,
 	"t.ini:5: server unix:/x: unix sockets are not in this version; "
 	"write host:port\n"
 	"t.ini:5: server 1.2.3.400:80" BAD_SERVER
 	"t.ini:5: server :80" BAD_SERVER "t.ini:5: server *:80" BAD_SERVER
 	"t.ini:6: server app" BAD_SERVER "t.ini:6: server app:0" BAD_SERVER
-	"t.ini:6: server app:70000" BAD_SERVER
-	"t.ini:7: server weight=3" BAD_SERVER},
+	"t.ini:6: server app:70000" BAD_SERVER "t.ini:7: " ALONE
+	"t.ini:8: server: no option weight=0: " OPTIONS
+	"t.ini:9: server: no option max=1000001: " OPTIONS
+	"t.ini:9: server: no option spare=1: " OPTIONS "t.ini:10: " ALONE
+	"t.ini:11: " ALONE},
+    {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
+     "server = a:80 backup\nserver = b:80 backup weight=2\n"
+     "health = well\nretries = 11\nbalance = random\n"
+     "health_rise = 0\nhealth_fall = 101\nhealth_interval = 500\n" ROOT,
+	"t.ini:5: all servers of this upstream are backups: one at least has "
+	"to be none\n"
+	"t.ini:7: health = well: write off, or what to GET, such as /healthz\n"
+	"t.ini:8: retries = 11: out of range: 0 to 10\n"
+	"t.ini:9: balance = random: write one of: roundrobin leastconn\n"
+	"t.ini:10: health_rise = 0: out of range: 1 to 100\n"
+	"t.ini:11: health_fall = 101: out of range: 1 to 100\n"
+	"t.ini:12: health_interval = 500: not a time: write a number with s, "
+	"m, h or d, such as 500s\n"},
     {"[site]\nlisten = *:80\nupstream = ap\n[upstream app]\n"
      "transport = evhttp\n" ROOT "upstream = other\n",
 	"t.ini:3: no [upstream ap] in this file: did you mean app?\n"
@@ -954,6 +977,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_uint_eq(gate->target_limit, 8192);
 	ck_assert_uint_eq(gate->head_timeout, 10000);
 	ck_assert_uint_eq(gate->idle_timeout, 75000);
+	ck_assert_uint_eq(gate->resolve, 30000);
 	ck_assert_uint_eq(gate->body_timeout, 30000);
 	ck_assert_uint_eq(gate->write_timeout, 30000);
 	ck_assert_uint_eq(gate->min_rate, 1024);
@@ -972,6 +996,15 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_int_eq(site->error_cache, ERROR_CACHE_NO_STORE);
 	ck_assert_int_eq(site->error_format, ERROR_FORMAT_AUTO);
 	ck_assert_int_eq(upstream->transport, TRANSPORT_NATIVE);
+	ck_assert_uint_eq(upstream->servers[0].weight, 1);
+	ck_assert_uint_eq(upstream->servers[0].max, 0);
+	ck_assert(!upstream->servers[0].backup);
+	ck_assert_int_eq(upstream->balance, BALANCE_ROUNDROBIN);
+	ck_assert_uint_eq(upstream->retries, 1);
+	ck_assert_uint_eq(upstream->health.target.len, 0);
+	ck_assert_uint_eq(upstream->health.interval, 5000);
+	ck_assert_uint_eq(upstream->health.rise, 2);
+	ck_assert_uint_eq(upstream->health.fall, 3);
 	ck_assert_uint_eq(upstream->idle_max, 64);
 	ck_assert_uint_eq(upstream->idle_timeout, 4000);
 	ck_assert_uint_eq(upstream->connect_timeout, 3000);
@@ -1236,6 +1269,7 @@ static const char every_key[] = "[gate]\n"
 				"drain_timeout = 0\n"
 				"ping = /-/ping\n"
 				"trusted_proxies = 10.0.0.0/8, unix\n"
+				"resolve = 9s\n"
 				"trusted_proxies = ::1\n"
 				"request_id_header = X-Trace\n"
 				"[site]\n"
@@ -1258,7 +1292,7 @@ static const char every_key[] = "[gate]\n"
 				"flag_header = X-Flags\n"
 				"[upstream app]\n"
 				"server = 127.0.0.1:3000, app.example:3000\n"
-				"server = [::1]:3000\n"
+				"server = [::1]:3000 weight=3 max=20 backup\n"
 				"transport = evhttp\n"
 				"connect_timeout = 50ms\n"
 				"response_timeout = 5s\n"
@@ -1266,6 +1300,12 @@ static const char every_key[] = "[gate]\n"
 				"response_head_limit = 2k\n"
 				"evhttp_body_limit = 1g\n"
 				"tunnel_timeout = 2h\n"
+				"balance = leastconn\n"
+				"retries = 2\n"
+				"health = /well?now\n"
+				"health_interval = 7s\n"
+				"health_rise = 4\n"
+				"health_fall = 5\n"
 				"[upstream other]\n"
 				"server = 127.0.0.1:4000\n"
 				"[location long]\n"
@@ -1323,11 +1363,11 @@ START_TEST(every_key_of_a_site_lands_in_its_place)
 	ck_assert_uint_eq(config->site_count, 1);
 	ck_assert(slice_eq(site->rules.name, SLICE("shop")));
 	ck_assert_str_eq(site->rules.file, "t.ini");
-	ck_assert_uint_eq(site->rules.line, 22);
+	ck_assert_uint_eq(site->rules.line, 23);
 	ck_assert_uint_eq(config->listen_count, 3);
 	ck_assert_uint_eq(site->listen_count, 3);
 	ck_assert(slice_eq(site->listens[1]->text, SLICE("[::1]:8080")));
-	ck_assert_uint_eq(site->listens[2]->line, 25);
+	ck_assert_uint_eq(site->listens[2]->line, 26);
 	ck_assert_uint_eq(addr_port(&site->listens[2]->addr), 8081);
 	ck_assert_uint_eq(site->host_count, 3);
 	ck_assert(slice_eq(site->hosts[2], SLICE("[::1]")));
@@ -1372,13 +1412,23 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(app->servers[0].addr_count, 1);
 	ck_assert_uint_eq(addr_port(&app->servers[0].addrs[0]), 3000);
 	ck_assert_uint_eq(app->servers[1].addr_count, 0); /* no look-up */
-	ck_assert_uint_eq(app->servers[2].line, 42);
+	ck_assert_uint_eq(app->servers[2].line, 43);
+	ck_assert_uint_eq(app->servers[0].weight, 1);
+	ck_assert_uint_eq(app->servers[2].weight, 3);
+	ck_assert_uint_eq(app->servers[2].max, 20);
+	ck_assert(app->servers[2].backup);
+	ck_assert_int_eq(app->balance, BALANCE_LEASTCONN);
+	ck_assert_uint_eq(app->retries, 2);
+	ck_assert(slice_eq(app->health.target, SLICE("/well?now")));
+	ck_assert_uint_eq(app->health.interval, 7000);
+	ck_assert_uint_eq(app->health.rise, 4);
+	ck_assert_uint_eq(app->health.fall, 5);
 	ck_assert_uint_eq(app->connect_timeout, 50);
 	ck_assert_uint_eq(app->response_timeout, 5000);
 	ck_assert_uint_eq(app->body_timeout, 6000);
 	ck_assert_uint_eq(app->response_head_limit, 2048);
 	ck_assert_uint_eq(app->evhttp_body_limit, 1 << 30);
-	ck_assert_uint_eq(app->line, 40);
+	ck_assert_uint_eq(app->line, 41);
 	ck_assert(slice_eq(location->rules.pattern, SLICE("/a/b")));
 	ck_assert(location->rules.options_answer);
 	ck_assert_uint_eq(location->rules.written, allow);
@@ -1388,7 +1438,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(location->rules.body_limit, UINT64_C(5) << 30);
 	ck_assert_ptr_eq(location->upstream, config->upstreams[1]);
 	ck_assert_str_eq(location->rules.file, "t.ini");
-	ck_assert_uint_eq(location->rules.line, 52);
+	ck_assert_uint_eq(location->rules.line, 59);
 	ck_assert_uint_eq(app->tunnel_timeout, 7200000);
 	ck_assert_uint_eq(location->buffer_size, 131072);
 	ck_assert(location->trailers_pass);
@@ -1411,13 +1461,13 @@ START_TEST(every_key_about_bypasses_lands_in_its_place)
 	ck_assert_uint_eq(rules->grants[0].methods, method_bit(METHOD_DELETE));
 	ck_assert_int_eq(rules->grants[0].until, 1801440000);
 	ck_assert(slice_eq(rules->grants[0].note, SLICE("OPS-123")));
-	ck_assert_uint_eq(rules->grants[0].line, 58);
+	ck_assert_uint_eq(rules->grants[0].line, 65);
 	ck_assert(!rules->report);
 	ck_assert_int_eq(rules->override, OVERRIDE_MODE_STRIP);
 	ck_assert_uint_eq(location->form_hold, 16 << 20);
 	ck_assert_uint_eq(rules->rewrite_from, METHOD_REGISTERED);
 	ck_assert_uint_eq(rules->rewrite_to, METHOD_GET);
-	ck_assert_uint_eq(location->rewrite_line, 65);
+	ck_assert_uint_eq(location->rewrite_line, 72);
 	ck_assert_int_eq(location->redirects, REDIRECTS_PRESERVE);
 	ck_assert(rules->deny_body_on_get);
 	config_unref(config);

@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "fake_client.h"
 #include "fake_clock.h"
+#include "fake_servers.h"
 #include "fake_transport.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -108,6 +109,7 @@ static struct loop loop;
 static struct record record;
 static struct exchange_env env;
 static struct config *config;
+static struct servers *servers;
 static struct fake_client client;
 
 static void
@@ -125,7 +127,8 @@ set_up_with(const char *ini)
 	record_set(&record, &config->gate, NULL);
 	exchange_env_init(&env, &loop);
 	env.config = config;
-	env.upstreams = upstreams_new(config);
+	servers = servers_new();
+	env.upstreams = fake_servers_upstreams(servers, config);
 	env.record = &record;
 	env.carriers[TRANSPORT_NATIVE] =
 	    (struct carrier){fake_transport_open, NULL, true};
@@ -179,6 +182,7 @@ tear_down(void)
 	fake_client_done(&client);
 	exchange_env_done(&env);
 	upstreams_free(env.upstreams);
+	servers_free(servers);
 	record_done(&record);
 	loop_done(&loop);
 	ck_assert_uint_eq(config->refs, 1);
@@ -498,6 +502,76 @@ START_TEST(with_no_server_left_the_gate_answers)
 	ck_assert_uint_eq(record.count.requests, 1);
 	ck_assert_uint_eq(record.count.upstream_failed, 1);
 	ck_assert_uint_eq(record.count.reasons[REASON_UPSTREAM_REFUSED], 1);
+}
+END_TEST
+
+/* Each tries both: with the third both are down, for five seconds. */
+START_TEST(with_all_servers_down_the_gate_answers_at_once)
+{
+	static const struct fake_script refuses[] = {
+	    {.refuses = true, .why = REASON_UPSTREAM_REFUSED}};
+	static const struct fake_script hangs[] = {{.hangs = true}};
+	static const struct fake_script works[] = {{.response = HELLO}};
+
+	play(_i == 0 ? refuses : hangs, 1);
+	for (unsigned i = 1; i <= 3; i++) {
+		next_client();
+		fake_client_open(&client, GET("/app"), "");
+		if (_i == 1) {
+			fake_clock_advance(1500);
+			until(&fake_upstream.opened, 2 * i);
+			fake_clock_advance(1500);
+		}
+		until_over();
+		expect_answer(_i == 0 ? 502 : 504, NULL);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		next_client();
+		fake_client_open(&client,
+		    i == 0 ? GET("/app") : POST("/app", "1"),
+		    i == 0 ? "" : "a");
+		until_over();
+		expect_answer(503, NULL);
+		expect_has(client.head, "Retry-After: ");
+		expect_lacks(client.head, "Retry-After: 1");
+	}
+	ck_assert_uint_eq(fake_upstream.opened, 6);
+	ck_assert_uint_eq(record.count.reasons[REASON_UPSTREAM_UNAVAILABLE], 2);
+	ck_assert_uint_eq(record.count.upstream_failed, 5);
+	fake_clock_advance(5001);
+	play(works, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		next_client();
+		fake_client_open(&client, GET("/app"), "");
+		until_over();
+		expect_answer(200, "hello");
+	}
+}
+END_TEST
+
+/* Connects that work in between end the row. */
+START_TEST(servers_that_fail_now_and_then_stay_up)
+{
+	static const struct fake_script refuses[] = {
+	    {.refuses = true, .why = REASON_UPSTREAM_REFUSED}};
+	static const struct fake_script works[] = {{.response = HELLO}};
+
+	for (unsigned i = 0; i < 6; i++) {
+		settle();
+		play(refuses, 1);
+		next_client();
+		fake_client_open(&client, GET("/app"), "");
+		until_over();
+		expect_answer(502, NULL);
+		settle();
+		play(works, 1);
+		for (unsigned j = 0; j < 2; j++) {
+			next_client();
+			fake_client_open(&client, GET("/app"), "");
+			until_over();
+			expect_answer(200, "hello");
+		}
+	}
 }
 END_TEST
 
@@ -1252,18 +1326,32 @@ START_TEST(a_held_body_can_be_given_to_the_next_server)
 }
 END_TEST
 
-/* A byte of it may be gone. */
-START_TEST(a_streamed_form_is_not_given_to_the_next_server)
+/* Nothing of it is taken before there is a connection. */
+START_TEST(a_streamed_body_can_be_given_to_the_next_server)
 {
-	static const struct fake_script script[] = {
+	static const struct fake_script refuses[] = {
 	    {.refuses = true, .why = REASON_UPSTREAM_REFUSED},
 	    {.response = HELLO}};
+	static const struct fake_script hangs[] = {
+	    {.hangs = true}, {.response = HELLO}};
+	static const char *const heads[] = {
+	    FORM("/long", "9"), POST("/app", "9"), CHUNKED("/app")};
 
-	play(script, COUNT(script));
-	fake_client_open(&client, FORM("/long", "9"), "abcdefghi");
-	until_over();
-	expect_answer(502, NULL);
-	ck_assert_uint_eq(fake_upstream.opened, 1);
+	for (unsigned i = 0; i < 2 * COUNT(heads); i++) {
+		next_client();
+		play(i % 2 == 0 ? refuses : hangs, 2);
+		open_body(heads[i / 2], "abcdefghi", 9);
+		if (i % 2 == 1) {
+			until(&fake_upstream.opened, 1);
+			settle();
+			ck_assert_uint_eq(fake_upstream.body_calls, 0);
+			fake_clock_advance(1500);
+		}
+		until_over();
+		expect_answer(200, "hello");
+		ck_assert_uint_eq(fake_upstream.opened, 2);
+		ck_assert(has_bytes("abcdefghi"));
+	}
 }
 END_TEST
 
@@ -1716,6 +1804,9 @@ add_failures(TCase *tcase)
 	tcase_add_test(tcase, a_refused_connection_leads_to_the_next_server);
 	tcase_add_test(tcase, servers_take_turns);
 	tcase_add_test(tcase, with_no_server_left_the_gate_answers);
+	tcase_add_loop_test(
+	    tcase, with_all_servers_down_the_gate_answers_at_once, 0, 2);
+	tcase_add_test(tcase, servers_that_fail_now_and_then_stay_up);
 	tcase_add_test(
 	    tcase, a_body_that_is_gone_is_not_sent_to_another_server);
 	tcase_add_test(
@@ -1795,7 +1886,7 @@ add_judged(TCase *tcase)
 	tcase_add_test(tcase, a_whole_held_body_waits_for_its_transport);
 	tcase_add_test(tcase, held_bytes_flow_while_the_response_is_held_up);
 	tcase_add_test(tcase, a_held_body_can_be_given_to_the_next_server);
-	tcase_add_test(tcase, a_streamed_form_is_not_given_to_the_next_server);
+	tcase_add_test(tcase, a_streamed_body_can_be_given_to_the_next_server);
 	tcase_add_test(tcase, a_held_body_keeps_to_its_limit);
 	tcase_add_test(tcase, a_client_that_goes_takes_what_was_held_along);
 	tcase_add_test(tcase, a_refused_body_is_let_go_before_the_answer_is);
