@@ -2,6 +2,21 @@
 # For tests of applications behind the gate. To be sourced after lib.sh.
 apps=$PWD/tests/apps
 
+# Packages from the npm registry, as tests/apps/NAME/package-lock.json pins them,
+# once for each build folder; $app is where they are.
+install_npm() # name
+{
+	app=${BUILD:-build}/apps/$1
+	mkdir -p "$app"
+	cmp -s "tests/apps/$1/package-lock.json" "$app/installed" && return
+	rm -rf "$app/installed" "$app/node_modules"
+	cp "tests/apps/$1/package.json" "tests/apps/$1/package-lock.json" "$app"
+	(cd "$app" && npm ci --ignore-scripts --no-audit --no-fund \
+	    --no-update-notifier) >"$folder/npm.log" 2>&1 ||
+	    fail 'npm ci failed'
+	cp "$app/package-lock.json" "$app/installed"
+}
+
 # The gate on port $port before the application on port $upstream: /notes takes
 # GET, HEAD and POST, all else the methods of REST.
 serve_notes_gate()

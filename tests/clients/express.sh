@@ -5,17 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . tests/apps/lib.sh
 
-app=${BUILD:-build}/apps/express
-mkdir -p "$app"
-cmp -s tests/apps/express/package-lock.json "$app/installed" || {
-	rm -rf "$app/installed" "$app/node_modules"
-	cp tests/apps/express/package.json \
-	    tests/apps/express/package-lock.json "$app"
-	(cd "$app" && npm ci --ignore-scripts --no-audit --no-fund \
-	    --no-update-notifier) >"$folder/npm.log" 2>&1 ||
-	    fail 'npm ci failed'
-	cp "$app/package-lock.json" "$app/installed"
-}
+install_npm express
 cp tests/apps/express/app.js "$app"
 
 # shellcheck disable=SC2046
