@@ -20,9 +20,9 @@
 #include "addr.h"
 #include "http.h"
 #include "reason.h"
+#include "wire.h"
 
 struct client;
-struct wire;
 struct hosts;
 
 /* Commands, down to the client. */
@@ -56,8 +56,9 @@ struct client_ops {
 	/* No body events from here on until resume. */
 	void (*pause)(struct client *client);
 	void (*resume)(struct client *client);
-	/* As that of a transport. */
+	/* As those of a transport. */
 	struct wire *(*lend_wire)(struct client *client);
+	void (*moved)(struct client *client, size_t n, enum wire_moved how);
 };
 
 /* Events, up to the owner. */
@@ -70,6 +71,8 @@ struct client_events {
 	/* A piece of the body; takes from the front. Less than len: the client
 	 * keeps the rest and offers it again after resume (implied pause). */
 	size_t (*body)(void *owner, struct slice piece);
+	/* Optional; as that of a transport. */
+	size_t (*move)(void *owner, struct wire *from, uint64_t left);
 	/* The request's body is complete (for no body: never called). trailers
 	 * where the owner wants them and there are some, else NULL. */
 	void (*end)(void *owner, const struct head *trailers);

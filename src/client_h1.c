@@ -308,22 +308,23 @@ linger(struct client_h1 *c)
 
 /* ---- output ---- */
 
-/* Writes what waits and then the pieces; what the socket does not take is
- * kept. A failure is told at the next step: this runs inside commands. */
+/* Told at the next step: this runs inside commands. */
 static void
-emit(struct client_h1 *c, const struct slice *pieces, int count)
+fail_output(struct client_h1 *c)
+{
+	c->turn->failed = true;
+	wire_read_off(&c->wire);
+	loop_defer(c->env->loop, &c->step);
+}
+
+/* The socket has taken so much; waits: there is more that it has not. */
+static void
+note_output(struct client_h1 *c, size_t wrote, bool waits)
 {
 	struct turn *turn = c->turn;
-	ssize_t wrote = wire_send(&c->wire, &turn->out, pieces, count);
 
-	if (wrote == WIRE_FAILED) {
-		turn->failed = true;
-		wire_read_off(&c->wire);
-		loop_defer(c->env->loop, &c->step);
-		return;
-	}
-	turn->out_window.bytes += (size_t)wrote;
-	if (buffer_len(&turn->out) == 0) {
+	turn->out_window.bytes += wrote;
+	if (!waits) {
 		if (turn->blocked)
 			turn->free_since = loop_now();
 		turn->blocked = false;
@@ -336,6 +337,19 @@ emit(struct client_h1 *c, const struct slice *pieces, int count)
 	if ((!turn->blocked || wrote > 0) && c->state != H1_TUNNEL)
 		deadline(c, c->env->gate.write_timeout);
 	turn->blocked = true;
+}
+
+/* Writes what waits and then the pieces; what the socket does not take is
+ * kept. */
+static void
+emit(struct client_h1 *c, const struct slice *pieces, int count)
+{
+	ssize_t wrote = wire_send(&c->wire, &c->turn->out, pieces, count);
+
+	if (wrote == WIRE_FAILED)
+		fail_output(c);
+	else
+		note_output(c, (size_t)wrote, buffer_len(&c->turn->out) > 0);
 }
 
 static void
@@ -694,13 +708,42 @@ op_resume(struct client *client)
 	window_start(&c->turn->in_window);
 	exchange_deadline(c);
 	read_on(c);
+	if (h1_body_left(&c->turn->body) == 0)
+		loop_defer(c->env->loop, &c->step);
 }
 
 /* TLS will have none. */
 static struct wire *
 op_lend_wire(struct client *client)
 {
-	return &of_client(client)->wire;
+	struct client_h1 *c = of_client(client);
+	const struct turn *turn = c->turn;
+	bool free = c->state == H1_EXCHANGE && turn->head_sent &&
+		    turn->out_kind == BODY_LENGTH &&
+		    buffer_len(&turn->out) == 0 && !turn->blocked &&
+		    !turn->failed;
+
+	return free ? &c->wire : NULL;
+}
+
+static void
+op_moved(struct client *client, size_t n, enum wire_moved how)
+{
+	struct client_h1 *c = of_client(client);
+	struct turn *turn = c->turn;
+
+	assert(n <= turn->out_left);
+	turn->out_left -= n;
+	client->bytes_out += n;
+	if (how == MOVED_FAILED) {
+		fail_output(c);
+		return;
+	}
+	note_output(c, n, how == MOVED_WAITS);
+	client->full = turn->blocked;
+	turn->starved = turn->starved || turn->blocked;
+	if (turn->blocked)
+		wire_write_on(&c->wire);
 }
 
 static const struct client_ops ops = {
@@ -714,6 +757,7 @@ static const struct client_ops ops = {
     .pause = op_pause,
     .resume = op_resume,
     .lend_wire = op_lend_wire,
+    .moved = op_moved,
 };
 
 /* ---- the request ---- */
@@ -1005,6 +1049,39 @@ take_bytes(struct client_h1 *c, struct slice bytes, bool kept)
 	after_input(c, bytes.len);
 }
 
+static bool
+may_move(const struct client_h1 *c)
+{
+	const struct turn *turn = c->turn;
+
+	return c->state == H1_EXCHANGE && takes_input(c) &&
+	       turn->client.owner != NULL && buffer_len(&turn->in) == 0 &&
+	       turn->client.events->move != NULL && h1_body_long(&turn->body);
+}
+
+/* A long body may go past us. */
+static bool
+move_body(struct client_h1 *c)
+{
+	struct turn *turn = c->turn;
+	size_t n, all = 0;
+
+	for (unsigned i = 0; i < WIRE_MOVES && may_move(c); i++) {
+		n = turn->client.events->move(turn->client.owner, &c->wire,
+		    h1_body_left(&turn->body));
+		h1_body_skip(&turn->body, n);
+		all += n;
+		if (n < turn->client.buffer_size)
+			break;
+	}
+	if (all == 0)
+		return false;
+	turn->expects = false;
+	run(c, SLICE_NONE, false);
+	after_input(c, all);
+	return true;
+}
+
 static void
 on_readable(struct wire *wire)
 {
@@ -1017,6 +1094,8 @@ on_readable(struct wire *wire)
 	char *to;
 	ssize_t n;
 
+	if (move_body(c))
+		return;
 	take_turn(c);
 	in = &c->turn->in;
 	keep = c->state != H1_LINGER && (buffer_len(in) > 0 || !takes_input(c));
@@ -1079,6 +1158,9 @@ on_writable(struct wire *wire)
 				 offsetof(struct client_h1, wire));
 
 	flush(c);
+	/* what waits may lie in a pipe of the owner */
+	if (buffer_len(&c->turn->out) == 0 && !c->turn->failed)
+		note_output(c, 0, false);
 	if (is_timed(c) &&
 	    !window_keeps(&c->turn->out_window, 0, c->env->gate.min_rate)) {
 		break_request(c, REASON_CLIENT_READ_RATE);
@@ -1089,6 +1171,15 @@ on_writable(struct wire *wire)
 		exchange_deadline(c);
 }
 
+/* Its body has all gone past us, and its end has not been told. */
+static bool
+is_over(const struct client_h1 *c)
+{
+	return c->state == H1_EXCHANGE && c->turn->body.total > 0 &&
+	       c->turn->body.plan.kind == BODY_LENGTH &&
+	       h1_body_left(&c->turn->body) == 0;
+}
+
 /* What has waited in `in`, now that it may be wanted. */
 static void
 use_input(struct client_h1 *c)
@@ -1097,7 +1188,7 @@ use_input(struct client_h1 *c)
 
 	if (c->state == H1_LINGER)
 		buffer_release(&turn->in);
-	if (buffer_len(&turn->in) > 0 && takes_input(c))
+	if (takes_input(c) && (buffer_len(&turn->in) > 0 || is_over(c)))
 		run(c, buffer_slice(&turn->in), true);
 	/* a FIN that had come before there was a tunnel */
 	if (c->state == H1_TUNNEL && turn->half_closed && takes_input(c))

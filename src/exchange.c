@@ -47,6 +47,7 @@ struct exchange {
 	struct head sent_head;	  /* what goes upstream */
 	struct hold *hold;	  /* in the arena; NULL: no body to be judged */
 	struct slice answer_left; /* of a local answer's body, in the arena */
+	struct pipe *up, *down;	  /* ours while they hold bytes; else NULL */
 	uint64_t bytes_in, started_us, answered_us;
 	int status, upstream_status;
 	const char *transport_name;    /* static; NULL: none was opened */
@@ -457,6 +458,13 @@ step_tunnel(struct exchange *x)
 }
 
 static void
+drop_pipe(struct exchange *x, struct pipe **pipe)
+{
+	pipes_put(&x->env->pipes, *pipe);
+	*pipe = NULL;
+}
+
+static void
 cancel_transport(struct exchange *x)
 {
 	struct transport *transport = x->transport;
@@ -503,6 +511,7 @@ step_answer(struct exchange *x)
 	enum state next;
 
 	cancel_transport(x);
+	drop_pipe(x, &x->up);
 	upstream_release(&x->choice);
 	facts.retry_after = x->choice.retry_after;
 	hold_done(x->hold);
@@ -589,6 +598,8 @@ step_finish(struct exchange *x)
 	struct client *client = x->client;
 
 	cancel_transport(x);
+	drop_pipe(x, &x->up);
+	drop_pipe(x, &x->down);
 	upstream_release(&x->choice);
 	client_leave(client);
 	if (x->complete)
@@ -721,6 +732,73 @@ judge_piece(struct exchange *x, struct slice piece, size_t *taken)
 	return x->hold->found.count == before || judge_early(x);
 }
 
+/* What became of bytes on their way from wire to wire. */
+struct passage {
+	size_t taken; /* off the first one */
+	size_t gone;  /* to the second one */
+	enum wire_moved how;
+};
+
+/* Through a pipe, which is kept while it holds bytes; at most what may be held.
+ * from NULL: only those that it holds. */
+static struct passage
+pass(struct exchange *x, struct pipe **pipe, struct wire *from, struct wire *to,
+    uint64_t left)
+{
+	uint32_t most = x->location->buffer_size;
+	ssize_t n = wire_move(from, to, *pipe, left < most ? left : most);
+	struct passage done = {.gone = n > 0 ? (size_t)n : 0};
+
+	done.taken = done.gone + (*pipe)->held;
+	if (n == WIRE_FAILED)
+		done.how = MOVED_FAILED;
+	else if ((*pipe)->held > 0)
+		done.how = MOVED_WAITS;
+	if (done.how != MOVED_WAITS)
+		drop_pipe(x, pipe);
+	return done;
+}
+
+/* A body that is scanned is read. */
+static size_t
+client_move(void *owner, struct wire *from, uint64_t left)
+{
+	struct exchange *x = owner;
+	struct transport *t = x->transport;
+	struct wire *to = NULL;
+	struct passage done;
+
+	if ((x->state == FORWARD || x->state == RELAY) && x->hold == NULL &&
+	    t != NULL && t->ops->lend_wire != NULL)
+		to = t->ops->lend_wire(t);
+	if (to == NULL || (x->up = pipes_get(&x->env->pipes)) == NULL)
+		return 0;
+	done = pass(x, &x->up, from, to, left);
+	if (done.taken == 0)
+		return 0;
+	t->ops->moved(t, done.gone, done.how);
+	x->bytes_in += done.taken;
+	x->upload_blocked = done.how == MOVED_WAITS;
+	if (x->upload_blocked)
+		x->client->ops->pause(x->client);
+	request_moved(x);
+	return done.taken;
+}
+
+/* What the pipe up still holds. False: some is left. */
+static bool
+empty_up(struct exchange *x)
+{
+	struct transport *t = x->transport;
+	struct passage done;
+
+	if (x->up == NULL)
+		return true;
+	done = pass(x, &x->up, NULL, t->ops->lend_wire(t), 0);
+	t->ops->moved(t, done.gone, done.how);
+	return done.how != MOVED_WAITS;
+}
+
 static size_t
 client_body(void *owner, struct slice piece)
 {
@@ -808,6 +886,20 @@ client_broken(void *owner, enum reason why)
 	fail(owner, why);
 }
 
+/* What the pipe down still holds. False: some is left. */
+static bool
+empty_down(struct exchange *x)
+{
+	struct client *client = x->client;
+	struct passage done;
+
+	if (x->down == NULL)
+		return true;
+	done = pass(x, &x->down, NULL, client->ops->lend_wire(client), 0);
+	client->ops->moved(client, done.gone, done.how);
+	return done.how != MOVED_WAITS;
+}
+
 static void
 client_ready(void *owner)
 {
@@ -820,7 +912,7 @@ client_ready(void *owner)
 			advance(x, next);
 		return;
 	}
-	if (!x->blocked)
+	if (!x->blocked || !empty_down(x))
 		return;
 	x->blocked = false;
 	rearm(x);
@@ -829,6 +921,7 @@ client_ready(void *owner)
 
 const struct client_events exchange_events = {
     .open = client_open,
+    .move = client_move,
     .body = client_body,
     .end = client_end,
     .broken = client_broken,
@@ -846,6 +939,10 @@ transport_ready(void *owner)
 		if (!x->transport->reused)
 			upstream_connected(&x->choice);
 		advance(x, FORWARD);
+		return;
+	}
+	if (!empty_up(x)) {
+		rearm(x);
 		return;
 	}
 	x->upload_blocked = false;
@@ -958,6 +1055,29 @@ transport_body(void *owner, struct slice piece)
 	return taken;
 }
 
+static size_t
+transport_move(void *owner, struct wire *from, uint64_t left)
+{
+	struct exchange *x = owner;
+	struct client *client = x->client;
+	struct wire *to = client->ops->lend_wire != NULL
+			      ? client->ops->lend_wire(client)
+			      : NULL;
+	struct passage done;
+
+	if (to == NULL || (x->down = pipes_get(&x->env->pipes)) == NULL)
+		return 0;
+	done = pass(x, &x->down, from, to, left);
+	if (done.taken == 0)
+		return 0;
+	client->ops->moved(client, done.gone, done.how);
+	x->blocked = done.how == MOVED_WAITS;
+	if (x->blocked)
+		x->transport->ops->pause(x->transport);
+	rearm(x);
+	return done.taken;
+}
+
 static void
 transport_shut(void *owner)
 {
@@ -997,6 +1117,7 @@ static const struct transport_events transport_events = {
     .ready = transport_ready,
     .interim = transport_interim,
     .head = transport_head,
+    .move = transport_move,
     .body = transport_body,
     .shut = transport_shut,
     .end = transport_end,
@@ -1028,6 +1149,7 @@ exchange_env_init(struct exchange_env *env, struct loop *loop)
 	env->carriers[TRANSPORT_NATIVE] =
 	    (struct carrier){transport_native_open, NULL, false};
 	pool_init(&env->pool, sizeof(struct exchange), 256);
+	pipes_init(&env->pipes);
 }
 
 void
@@ -1043,4 +1165,5 @@ exchange_env_done(struct exchange_env *env)
 	assert(env->live == 0);
 	loop_timer_stop(env->loop, &env->tunnel_timer);
 	pool_done(&env->pool);
+	pipes_done(&env->pipes);
 }

@@ -14,6 +14,7 @@
 #include "client.h"
 #include "config.h"
 #include "forward.h"
+#include "pipes.h"
 #include "record.h"
 #include "transport.h"
 #include "upstream.h"
@@ -40,6 +41,7 @@ struct exchange_env {
 	unsigned live;		    /* exchanges under way */
 	LIST_HEAD(, exchange) tunnels;
 	struct timer tunnel_timer; /* until they are cut */
+	struct pipes pipes;
 	struct pool pool;
 };
 void exchange_env_init(struct exchange_env *env, struct loop *loop);

@@ -137,6 +137,27 @@ h1_body_unread(struct h1_body *body, size_t n)
 		body->left += n;
 }
 
+void
+h1_body_skip(struct h1_body *body, uint64_t n)
+{
+	assert(body->state == LENGTH && n <= body->left);
+	body->left -= n;
+	body->total += n;
+}
+
+uint64_t
+h1_body_left(const struct h1_body *body)
+{
+	return body->state == LENGTH ? body->left : 0;
+}
+
+bool
+h1_body_long(const struct h1_body *body)
+{
+	return body->state == LENGTH && body->left > 0 &&
+	       (body->left >= H1_BODY_LONG || body->total >= H1_BODY_LONG);
+}
+
 bool
 h1_body_complete_at_close(const struct h1_body *body)
 {

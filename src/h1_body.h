@@ -44,6 +44,14 @@ enum h1_body_result h1_body_read(struct h1_body *body, struct slice *in,
 /* Gives the last n bytes of the latest piece back, because the reader could not
  * take them; the next h1_body_read must start with them. */
 void h1_body_unread(struct h1_body *body, size_t n);
+/* n bytes of it, of BODY_LENGTH, were taken elsewhere. */
+void h1_body_skip(struct h1_body *body, uint64_t n);
+/* What is left of BODY_LENGTH; 0 for all others. */
+uint64_t h1_body_left(const struct h1_body *body);
+/* What is left of BODY_LENGTH is worth moving without looking at it: it is, or
+ * was, more than H1_BODY_LONG bytes. */
+#define H1_BODY_LONG (128u * 1024)
+bool h1_body_long(const struct h1_body *body);
 /* True when closing here leaves a complete message (BODY_CLOSE, BODY_TUNNEL, or
  * ended). */
 bool h1_body_complete_at_close(const struct h1_body *body);

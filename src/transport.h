@@ -14,12 +14,12 @@
 #include "addr.h"
 #include "http.h"
 #include "reason.h"
+#include "wire.h"
 
 /* 1xx heads before the final one; more is malformed. */
 #define TRANSPORT_INTERIM_MAX 16
 
 struct transport;
-struct wire;
 struct links;
 struct loop;
 
@@ -42,9 +42,12 @@ struct transport_ops {
 	void (*pause)(struct transport *t); /* no body events */
 	void (*resume)(struct transport *t);
 	void (*cancel)(struct transport *t); /* nobody waits any more */
-	/* The connection, to move bytes of the body past the transport; NULL,
-	 * or no such op: has none to lend. */
+	/* The connection, where bytes of the body may be written to it past the
+	 * transport now; NULL, or no such op: they may not. */
 	struct wire *(*lend_wire)(struct transport *t);
+	/* So many bytes of the body were; WAITS: more do, until ready. FAILED:
+	 * the connection takes no more. */
+	void (*moved)(struct transport *t, size_t n, enum wire_moved how);
 };
 
 struct transport_events {
@@ -61,6 +64,10 @@ struct transport_events {
 	/* Takes from the front. Less than len: paused, the transport keeps the
 	 * rest and offers it again after resume. */
 	size_t (*body)(void *owner, struct slice piece);
+	/* Optional. What comes next on the wire is so many bytes of the body:
+	 * the owner may take some straight off it. How many he took; 0: they
+	 * are read, and given to body. He neither ends nor cancels here. */
+	size_t (*move)(void *owner, struct wire *from, uint64_t left);
 	/* Of a tunnel: the server has sent its FIN; the other way goes on. */
 	void (*shut)(void *owner);
 	/* Complete; of a tunnel, both ways. trailers as in the command. */

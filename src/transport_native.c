@@ -488,8 +488,28 @@ static struct wire *
 lend_wire(struct transport *base)
 {
 	struct native *t = from_base(base);
+	bool free = has_connection(t) && t->out_kind == BODY_LENGTH &&
+		    buffer_len(&t->out) == 0 && !t->blocked && !t->write_failed;
 
-	return has_connection(t) ? &t->link->wire : NULL;
+	return free ? &t->link->wire : NULL;
+}
+
+static void
+moved(struct transport *base, size_t n, enum wire_moved how)
+{
+	struct native *t = from_base(base);
+
+	assert(n <= t->out_left);
+	t->out_left -= n;
+	t->body_begun = true;
+	t->sent = t->sent || n > 0;
+	t->blocked = t->base.full = how == MOVED_WAITS;
+	if (t->blocked)
+		wire_write_on(&t->link->wire);
+	if (how != MOVED_FAILED)
+		return;
+	t->write_failed = true;
+	loop_defer(t->loop, &t->step);
 }
 
 static const struct transport_ops ops = {
@@ -500,6 +520,7 @@ static const struct transport_ops ops = {
     .resume = resume_body,
     .cancel = cancel,
     .lend_wire = lend_wire,
+    .moved = moved,
 };
 
 /* ---- the response ---- */
@@ -735,14 +756,43 @@ take_bytes(struct native *t, struct slice bytes)
 
 /* ---- what the wire and the loop tell ---- */
 
+static bool
+may_move(const struct native *t)
+{
+	return t->state == RELAYING && !t->paused && buffer_len(&t->in) == 0 &&
+	       t->base.events->move != NULL && h1_body_long(&t->body);
+}
+
+/* A long body may go past us. */
+static bool
+move_body(struct native *t)
+{
+	size_t n, all = 0;
+
+	for (unsigned i = 0; i < WIRE_MOVES && may_move(t); i++) {
+		n = t->base.events->move(t->base.owner, &t->link->wire,
+		    h1_body_left(&t->body));
+		h1_body_skip(&t->body, n);
+		all += n;
+		if (n < t->buffer_size)
+			break;
+	}
+	if (all > 0)
+		run(t, SLICE_NONE, false);
+	return all > 0;
+}
+
 /* A write that failed has taken the error, so that reading ends with a FIN that
  * proves nothing, or with nothing at all. */
 static void
 on_readable(struct wire *wire)
 {
 	struct native *t = of_wire(wire);
-	ssize_t n = wire_read(wire, t->loop->scratch, t->buffer_size);
+	ssize_t n;
 
+	if (move_body(t))
+		return;
+	n = wire_read(wire, t->loop->scratch, t->buffer_size);
 	if (n > 0) {
 		take_bytes(t, (struct slice){t->loop->scratch, (size_t)n});
 		if (t->state != GONE && t->write_failed)

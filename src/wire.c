@@ -5,11 +5,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "loop.h"
 #include "log.h"
+#include "pipes.h"
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
@@ -127,6 +129,37 @@ wire_send(struct wire *wire, struct buffer *out, const struct slice *pieces,
 	if (buffer_len(out) > 0)
 		wire_write_on(wire);
 	return wrote;
+}
+
+static ssize_t
+move(int from, int to, size_t count)
+{
+	ssize_t n;
+
+	do
+		n = splice(from, NULL, to, NULL, count,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+ssize_t
+wire_move(struct wire *from, struct wire *to, struct pipe *pipe, size_t max)
+{
+	ssize_t n;
+
+	if (from != NULL && pipe->held == 0) {
+		n = move(from->fd, pipe->to, max);
+		pipe->held = n > 0 ? (size_t)n : 0;
+	}
+	if (pipe->held == 0)
+		return 0;
+	n = move(pipe->from, to->fd, pipe->held);
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		return WIRE_FAILED;
+	n = n > 0 ? n : 0;
+	pipe->held -= (size_t)n;
+	return n;
 }
 
 /* libevent refuses level and edge triggered events on one descriptor, so the

@@ -13,12 +13,19 @@
 #include "mem.h"
 
 struct loop;
+struct pipe;
 struct wire;
 
 struct wire_events {
 	void (*readable)(struct wire *wire);
 	void (*writable)(struct wire *wire);
 };
+
+/* How often bytes are moved before others get their turn. */
+#define WIRE_MOVES 4
+/* What became of bytes that were moved to a wire: all have gone on, some wait,
+ * or it takes no more. */
+enum wire_moved { MOVED_ALL, MOVED_WAITS, MOVED_FAILED };
 
 enum { WIRE_AGAIN = -1, WIRE_FAILED = -2 };
 
@@ -43,6 +50,13 @@ ssize_t wire_write(struct wire *wire, const struct iovec *iov, int count);
  * while a write is blocked. Bytes taken, or WIRE_FAILED: `out` is dropped. */
 ssize_t wire_send(struct wire *wire, struct buffer *out,
     const struct slice *pieces, int count);
+/* Moves up to max bytes, at most what the pipe takes, from one wire to another
+ * without copying. from NULL: just what the pipe holds. Returns the bytes that
+ * left the pipe, or WIRE_FAILED where `to` is broken. What came in and could
+ * not go on is pipe->held: nothing new is taken before that is gone. How from
+ * ended is for wire_read to tell. */
+ssize_t wire_move(
+    struct wire *from, struct wire *to, struct pipe *pipe, size_t max);
 /* readable comes while there is something to read (or FIN, or failure). */
 void wire_read_on(struct wire *wire);
 void wire_read_off(struct wire *wire);

@@ -257,8 +257,13 @@ on_broken(void *arg, const struct transport_broken *how)
 	end_errand(e);
 }
 
-static const struct transport_events events = {
-    on_ready, on_interim, on_head, on_body, on_shut, on_end, on_broken};
+static const struct transport_events events = {.ready = on_ready,
+    .interim = on_interim,
+    .head = on_head,
+    .body = on_body,
+    .shut = on_shut,
+    .end = on_end,
+    .broken = on_broken};
 
 /* ---- commands ---- */
 

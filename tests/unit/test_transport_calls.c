@@ -460,9 +460,13 @@ runner_broken(void *owner, const struct transport_broken *how)
 	r->broken++;
 }
 
-static const struct transport_events runner_events = {runner_ready,
-    runner_interim, runner_head, runner_body, runner_shut, runner_end,
-    runner_broken};
+static const struct transport_events runner_events = {.ready = runner_ready,
+    .interim = runner_interim,
+    .head = runner_head,
+    .body = runner_body,
+    .shut = runner_shut,
+    .end = runner_end,
+    .broken = runner_broken};
 
 static void
 run_all(struct runner *r, unsigned count)

@@ -9,6 +9,7 @@
 
 #include "fake_server.h"
 #include "loop.h"
+#include "pipes.h"
 #include "wire.h"
 
 #define TURNS 1000 /* of the loop at most */
@@ -379,6 +380,72 @@ START_TEST(a_closed_wire_leaves_nothing_behind)
 }
 END_TEST
 
+/* Through a pipe from one pair to another: whole, at most what is asked for,
+ * and what blocks stays in the pipe. */
+START_TEST(bytes_move_from_wire_to_wire)
+{
+	struct pipes pipes;
+	struct pipe *pipe;
+	struct pair in, out;
+	char got[8] = "";
+
+	pipes_init(&pipes);
+	open_pair(&in, true);
+	open_pair(&out, true);
+	pipe = pipes_get(&pipes);
+	ck_assert_int_eq(wire_move(&in.wire, &out.wire, pipe, 100), 0);
+	ck_assert_int_eq(write(in.peer, "abcdef", 6), 6);
+	while (wire_move(&in.wire, &out.wire, pipe, 4) == 0)
+		continue;
+	ck_assert_int_eq(read(out.peer, got, sizeof(got)), 4);
+	ck_assert_int_eq(wire_move(&in.wire, &out.wire, pipe, 100), 2);
+	ck_assert_int_eq(read(out.peer, got + 4, 4), 2);
+	ck_assert_str_eq(got, "abcdef");
+	/* a full socket: the pipe keeps them, and takes no more */
+	ck_assert_int_eq(write(in.peer, "ghij", 4), 4);
+	fill(&out);
+	while (pipe->held == 0)
+		ck_assert_int_eq(wire_move(&in.wire, &out.wire, pipe, 2), 0);
+	ck_assert_uint_eq(pipe->held, 2);
+	ck_assert_int_eq(wire_move(&in.wire, &out.wire, pipe, 2), 0);
+	ck_assert_uint_eq(pipe->held, 2);
+	wire_reset(&in.wire);
+	close(out.peer);
+	while (wire_move(NULL, &out.wire, pipe, 0) != WIRE_FAILED)
+		continue;
+	pipes_put(&pipes, pipe);
+	pipes_done(&pipes);
+	in.wire.fd = -1;
+	close_pair(&in);
+	out.peer = -1;
+	close_pair(&out);
+}
+END_TEST
+
+START_TEST(pipes_are_bounded_and_given_back)
+{
+	unsigned before = fake_descriptors();
+	static struct pipe *all[PIPES_USED_MAX];
+	struct pipes pipes;
+
+	pipes_init(&pipes);
+	for (unsigned i = 0; i < PIPES_USED_MAX; i++)
+		ck_assert_ptr_nonnull(all[i] = pipes_get(&pipes));
+	ck_assert_ptr_null(pipes_get(&pipes));
+	pipes_put(&pipes, NULL);
+	for (unsigned i = 0; i < PIPES_USED_MAX; i++)
+		pipes_put(&pipes, all[i]);
+	ck_assert_uint_eq(fake_descriptors(), before + 2 * PIPES_IDLE_MAX);
+	all[0] = pipes_get(&pipes);
+	all[0]->held = 1; /* its bytes are nobody's: it is not used again */
+	pipes_put(&pipes, all[0]);
+	ck_assert_uint_eq(
+	    fake_descriptors(), before + 2 * (PIPES_IDLE_MAX - 1));
+	pipes_done(&pipes);
+	ck_assert_uint_eq(fake_descriptors(), before);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -401,6 +468,8 @@ main(void)
 	tcase_add_loop_test(tcase, both_directions_are_watched_at_once, 0, 2);
 	tcase_add_test(tcase, shutdown_sends_a_fin_and_reset_breaks_the_stream);
 	tcase_add_test(tcase, a_closed_wire_leaves_nothing_behind);
+	tcase_add_test(tcase, bytes_move_from_wire_to_wire);
+	tcase_add_test(tcase, pipes_are_bounded_and_given_back);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
