@@ -74,15 +74,25 @@ wire_read(struct wire *wire, void *to, size_t size)
 						       : WIRE_FAILED;
 }
 
-ssize_t
-wire_write(struct wire *wire, const struct iovec *iov, int count)
+/* One piece alone is the usual case, and cheaper to hand over. */
+static ssize_t
+put(int fd, const struct iovec *iov, int count)
 {
 	struct msghdr message = {
 	    .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+
+	if (count == 1)
+		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+ssize_t
+wire_write(struct wire *wire, const struct iovec *iov, int count)
+{
 	ssize_t n;
 
 	do
-		n = sendmsg(wire->fd, &message, MSG_NOSIGNAL);
+		n = put(wire->fd, iov, count);
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return n;
@@ -112,15 +122,18 @@ wire_send(struct wire *wire, struct buffer *out, const struct slice *pieces,
     int count)
 {
 	struct slice waiting = buffer_slice(out);
-	struct iovec iov[WIRE_PIECES + 1] = {{(void *)waiting.at, waiting.len}};
+	struct iovec iov[WIRE_PIECES + 1];
 	ssize_t wrote = 0;
+	int parts = 0;
 
 	assert(count <= WIRE_PIECES);
+	if (waiting.len > 0)
+		iov[parts++] = (struct iovec){(void *)waiting.at, waiting.len};
 	for (int i = 0; i < count; i++)
-		iov[i + 1] =
+		iov[parts++] =
 		    (struct iovec){(void *)pieces[i].at, pieces[i].len};
-	if (wire->write_event == NULL)
-		wrote = wire_write(wire, iov, count + 1);
+	if (wire->write_event == NULL && parts > 0)
+		wrote = wire_write(wire, iov, parts);
 	if (wrote == WIRE_FAILED) {
 		buffer_release(out);
 		return WIRE_FAILED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The native transport and the kernel: how many calls an exchange costs, and
  * what becomes of it when a call does less than it was asked, or fails. The
- * program's own read, sendmsg, recv and epoll_ctl come before libc's, for
+ * program's own read, send, sendmsg, recv and epoll_ctl come before libc's, for
  * libevent too. */
 #include <check.h>
 #include <errno.h>
@@ -82,6 +82,18 @@ recv(int fd, void *to, size_t size, int flags)
 	if (fault != FAULT_NONE)
 		return fail_with(RESET);
 	return syscall(SYS_recvfrom, fd, to, size, flags, NULL, NULL);
+}
+
+ssize_t
+send(int fd, const void *from, size_t size, int flags)
+{
+	enum fault fault = count_call(WRITE, fd);
+
+	if (fault == AGAIN || fault == RESET)
+		return fail_with(fault);
+	if (fault == ONE_BYTE && size > 1)
+		size = 1;
+	return syscall(SYS_sendto, fd, from, size, flags, NULL, 0);
 }
 
 ssize_t
