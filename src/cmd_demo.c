@@ -274,19 +274,22 @@ serve(int fd)
 static int
 open_and_serve(const char *where)
 {
-	struct listen_config listen = {.text = slice_of(where)};
+	struct listen_config listen = {.text = slice_of(where),
+	    .file_options = {0660, (uid_t)-1, (gid_t)-1}};
+	struct listener_file file;
 	int fd;
 
 	if (!addr_parse(listen.text, &listen.addr))
 		return cmd_usage_error(
 		    "demo", "'%s' is not an address and port", where);
-	fd = listener_bind(&listen);
+	fd = listener_bind(&listen, &file);
 	if (fd < 0) {
 		log_error("cannot listen on %s: %s", where, strerror(errno));
 		return CMD_BAD;
 	}
 	log_info("demo upstream listening address=%s", where);
 	serve(fd);
+	listener_remove(&listen, &file);
 	return CMD_GOOD;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "addr.h"
 #include "log.h"
@@ -102,10 +103,18 @@ struct location {
 	unsigned rewrite_line; /* of rewrite_method; 0: none */
 };
 
+/* Of the file of a unix socket. */
+struct listen_file {
+	mode_t mode;
+	uid_t uid; /* -1: the gate's own; likewise gid */
+	gid_t gid;
+};
+
 /* A distinct address to listen on, and who answers there. */
 struct listen_config {
 	struct addr addr;
 	struct slice text; /* as written */
+	struct listen_file file_options;
 	struct hosts *door;
 	const char *file;
 	unsigned line;

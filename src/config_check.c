@@ -508,6 +508,7 @@ add_door(struct checking *c, const struct site_draft *site,
 
 	listen->addr = from->addr;
 	listen->text = from->text;
+	listen->file_options = from->file_options;
 	listen->door = hosts_new();
 	listen->file = site->file->path;
 	listen->line = from->line;
@@ -519,6 +520,12 @@ add_door(struct checking *c, const struct site_draft *site,
 	    .dual = is_dual(&from->addr, from->text),
 	    .names = hosts_new()};
 	return door;
+}
+
+static bool
+same_options(const struct listen_file *a, const struct listen_file *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
 }
 
 /* The door of the address; NULL after an error. */
@@ -544,6 +551,17 @@ find_door(struct checking *c, const struct site_draft *site,
 		    "the same way",
 		    quote(c, from->text), quote(c, door->listen->text),
 		    door->listen->file, door->listen->line);
+	else if (!addr_eq(&door->listen->addr, &from->addr))
+		config_error(&c->draft->notes, site->file, from->line,
+		    "listen %s differs from %s (%s:%u) by letter case only",
+		    quote(c, from->text), quote(c, door->listen->text),
+		    door->listen->file, door->listen->line);
+	else if (!same_options(
+		     &door->listen->file_options, &from->file_options))
+		config_error(&c->draft->notes, site->file, from->line,
+		    "listen %s has other options than on %s:%u",
+		    quote(c, from->text), door->listen->file,
+		    door->listen->line);
 	else {
 		door->site = site;
 		door->line = from->line;

@@ -51,6 +51,7 @@ struct host_draft {
 
 struct listen_draft {
 	struct slice text;
+	struct listen_file file_options;
 	struct addr addr;
 	unsigned line;
 };

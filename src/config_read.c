@@ -5,7 +5,9 @@
 #include "config_read.h"
 
 #include <assert.h>
+#include <grp.h>
 #include <ini.h>
+#include <pwd.h>
 #include <stdlib.h>
 
 #include "config_check.h"
@@ -264,23 +266,23 @@ set_site_name(struct reading *r, struct slice value)
 	r->site->site->rules.name = keep(r, value);
 }
 
+#define UNIX_MODE 0660
+
 static void
 set_listen(struct reading *r, struct slice value)
 {
 	struct site_draft *site = r->site;
-	struct listen_draft listen = {.line = r->lines.line};
+	struct listen_draft listen = {.line = r->lines.line,
+	    .file_options = {UNIX_MODE, (uid_t)-1, (gid_t)-1}};
+	bool is_unix = slice_starts(value, SLICE("unix:"));
 
-	if (slice_starts(value, SLICE("unix:"))) {
+	if (!addr_parse(value, &listen.addr) ||
+	    (!is_unix && addr_port(&listen.addr) == 0)) {
 		complain(r,
-		    "listen %s: unix sockets are not in this version; write "
-		    "127.0.0.1:8080",
-		    quote(r, value));
-		return;
-	}
-	if (!addr_parse(value, &listen.addr) || addr_port(&listen.addr) == 0) {
-		complain(r,
-		    "listen %s: not a numeric address and port, such as "
-		    "127.0.0.1:8080, [::1]:8080 or *:8080",
+		    is_unix ? "listen %s: not unix: and an absolute path of "
+			      "at most 107 bytes"
+			    : "listen %s: not a numeric address and port, "
+			      "such as 127.0.0.1:8080, [::1]:8080 or *:8080",
 		    quote(r, value));
 		return;
 	}
@@ -288,6 +290,95 @@ set_listen(struct reading *r, struct slice value)
 	site->listens =
 	    config_grow(site->listens, site->listen_count, sizeof(listen));
 	site->listens[site->listen_count++] = listen;
+}
+
+/* Three or four octal digits. */
+static bool
+read_mode(struct slice digits, mode_t *mode)
+{
+	*mode = 0;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.at[i] < '0' || digits.at[i] > '7')
+			return false;
+		*mode = *mode * 8 + (mode_t)(digits.at[i] - '0');
+	}
+	return (digits.len == 3 || digits.len == 4) && *mode <= 0777;
+}
+
+/* "user", "user:group" or ":group". */
+static bool
+read_owner(struct slice value, struct listen_file *file)
+{
+	size_t colon = slice_find(value, ':', 0);
+	char *user = mem_strndup((struct slice){value.at, colon});
+	char *group = colon < value.len
+			  ? mem_strndup((struct slice){
+				value.at + colon + 1, value.len - colon - 1})
+			  : NULL;
+	const struct passwd *known = *user != '\0' ? getpwnam(user) : NULL;
+	const struct group *members = group != NULL ? getgrnam(group) : NULL;
+	bool good = (*user == '\0' || known != NULL) &&
+		    (group == NULL || members != NULL) &&
+		    (*user != '\0' || group != NULL);
+
+	if (known != NULL)
+		file->uid = known->pw_uid;
+	if (members != NULL)
+		file->gid = members->gr_gid;
+	free(user);
+	free(group);
+	return good;
+}
+
+static void
+set_listen_option(
+    struct reading *r, struct listen_draft *listen, struct slice option)
+{
+	size_t equals = slice_find(option, '=', 0);
+	struct slice name = {option.at, equals};
+	struct slice value = {option.at + equals + 1, option.len - equals - 1};
+
+	if (listen->addr.sa.ss_family != AF_UNIX)
+		complain(r, "listen: %s is for unix sockets", quote(r, option));
+	else if (slice_eq(name, SLICE("mode"))) {
+		if (!read_mode(value, &listen->file_options.mode))
+			complain(r,
+			    "listen: %s: write three octal digits, such as "
+			    "mode=0660",
+			    quote(r, option));
+	} else if (slice_eq(name, SLICE("owner"))) {
+		if (!read_owner(value, &listen->file_options))
+			complain(r,
+			    "listen: %s: no such user or group; write "
+			    "owner=user:group",
+			    quote(r, option));
+	} else {
+		complain(r, "listen: no option %s: there are mode= and owner=",
+		    quote(r, option));
+	}
+}
+
+/* Addresses; or one with its options behind it. */
+static void
+set_listens(struct reading *r, struct slice value)
+{
+	unsigned before = r->site->listen_count, addresses = 0, options = 0;
+	struct slice word;
+
+	while (next_word(&value, &word)) {
+		if (slice_starts(word, SLICE("unix:")) ||
+		    slice_find(word, '=', 0) == word.len) {
+			set_listen(r, word);
+			addresses++;
+			continue;
+		}
+		options++;
+		if (r->site->listen_count > before)
+			set_listen_option(r, &r->site->listens[before], word);
+	}
+	if (options > 0 && addresses != 1)
+		complain(r, "listen: options stand behind one address: write "
+			    "each address on a line of its own");
 }
 
 /* What is wrong with a host, or NULL. */
@@ -521,19 +612,21 @@ set_server(struct reading *r, struct slice value)
 {
 	struct upstream_draft *upstream = r->upstream;
 	struct server_config server = {.weight = 1, .line = r->lines.line};
-	struct slice host;
+	struct slice host = SLICE_NONE;
 	struct addr addr;
-	uint16_t port;
+	uint16_t port = 0;
 
 	if (slice_starts(value, SLICE("unix:"))) {
-		complain(r,
-		    "server %s: unix sockets are not in this version; write "
-		    "host:port",
-		    quote(r, value));
-		return;
-	}
-	if (!addr_split_host_port(value, &host, &port) || host.len == 0 ||
-	    (looks_numeric(host) && !addr_parse(value, &addr))) {
+		if (!addr_parse(value, &addr)) {
+			complain(r,
+			    "server %s: not unix: and an absolute path of at "
+			    "most 107 bytes",
+			    quote(r, value));
+			return;
+		}
+	} else if (!addr_split_host_port(value, &host, &port) ||
+		   host.len == 0 ||
+		   (looks_numeric(host) && !addr_parse(value, &addr))) {
 		complain(r,
 		    "server %s: not host:port, such as 127.0.0.1:3000, "
 		    "[::1]:3000 or app:3000",
@@ -899,7 +992,7 @@ static const set_fn setters[KEY_COUNT] = {
     [KEY_TRUSTED_PROXIES] = set_trusted_proxy,
     [KEY_REQUEST_ID_HEADER] = set_request_id_header,
     [KEY_NAME] = set_site_name,
-    [KEY_LISTEN] = set_listen,
+    [KEY_LISTEN] = set_listens,
     [KEY_HOST] = set_host,
     [KEY_SITE_UPSTREAM] = set_site_upstream,
     [KEY_METHODS] = set_method,
@@ -1013,6 +1106,26 @@ on_key(void *arg, const char *section, const char *name, const char *text)
 
 /* Sections */
 
+/* evhttp knows no unix sockets. */
+static void
+carry_unix(struct reading *r)
+{
+	struct upstream_config *upstream = r->upstream->upstream;
+	const struct server_config *server = r->upstream->servers;
+
+	for (unsigned i = 0; i < r->upstream->server_count; i++) {
+		if (upstream->transport != TRANSPORT_EVHTTP ||
+		    server[i].addr_count == 0 ||
+		    server[i].addrs[0].sa.ss_family != AF_UNIX)
+			continue;
+		upstream->transport = TRANSPORT_NATIVE;
+		config_warn(&r->draft.notes, r->file, server[i].line,
+		    "server %s: evhttp carries nothing to a unix socket: this "
+		    "upstream is carried natively",
+		    quote(r, server[i].host));
+	}
+}
+
 static void
 end_upstream(struct reading *r)
 {
@@ -1020,6 +1133,7 @@ end_upstream(struct reading *r)
 		config_error(&r->draft.notes, r->file, r->section_line,
 		    "server is missing: add one, such as 'server = "
 		    "127.0.0.1:3000'");
+	carry_unix(r);
 }
 
 /* False, and noted, when the section has no pattern to stand for. */

@@ -9,6 +9,8 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -33,29 +35,115 @@ set(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-int
-listener_bind(const struct listen_config *listen_config)
+static const char *
+path_of(const struct addr *addr)
 {
-	const struct addr *addr = &listen_config->addr;
-	int family = addr->sa.ss_family, error;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return ((const struct sockaddr_un *)&addr->sa)->sun_path;
+}
+
+/* Whether somebody takes connections there. */
+static bool
+is_served(const struct addr *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool served;
 
 	if (fd < 0)
+		return true;
+	served =
+	    connect(fd, (const struct sockaddr *)&addr->sa, addr->len) == 0 ||
+	    errno != ECONNREFUSED;
+	close(fd);
+	return served;
+}
+
+/* 0, or -1 with errno: what is there stays. */
+static int
+clear_path(const struct addr *addr)
+{
+	struct stat there;
+
+	if (lstat(path_of(addr), &there) != 0)
+		return errno == ENOENT ? 0 : -1;
+	errno = S_ISSOCK(there.st_mode) ? EADDRINUSE : EEXIST;
+	if (!S_ISSOCK(there.st_mode) || is_served(addr)) {
+		errno = S_ISSOCK(there.st_mode) ? EADDRINUSE : EEXIST;
 		return -1;
+	}
+	return unlink(path_of(addr));
+}
+
+/* The file is nobody else's until it has its owner and mode, and nobody is
+ * taken in before listen. */
+static int
+bind_file(
+    int fd, const struct listen_config *config, struct listener_file *file)
+{
+	const struct addr *addr = &config->addr;
+	const struct listen_file *want = &config->file_options;
+	const char *path = path_of(addr);
+	struct stat made;
+	mode_t before;
+	int rc;
+
+	if (clear_path(addr) != 0)
+		return -1;
+	before = umask(0177);
+	rc = bind(fd, (const struct sockaddr *)&addr->sa, addr->len);
+	umask(before);
+	if (rc != 0 || lstat(path, &made) != 0)
+		return -1;
+	*file = (struct listener_file){made.st_dev, made.st_ino};
+	if (lchown(path, want->uid, want->gid) != 0)
+		return -1;
+	return chmod(path, want->mode);
+}
+
+static int
+bind_port(int fd, const struct listen_config *config)
+{
+	const struct addr *addr = &config->addr;
+
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (family == AF_INET6)
+	if (addr->sa.ss_family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-		    slice_starts(listen_config->text, SLICE("[")));
+		    slice_starts(config->text, SLICE("[")));
 	set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted ones inherit it */
 	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 * 1024);
-	if (bind(fd, (const struct sockaddr *)&addr->sa, addr->len) == 0 &&
+	return bind(fd, (const struct sockaddr *)&addr->sa, addr->len);
+}
+
+int
+listener_bind(const struct listen_config *config, struct listener_file *file)
+{
+	int family = config->addr.sa.ss_family, error;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*file = (struct listener_file){.inode = 0};
+	if (fd < 0)
+		return -1;
+	if ((family == AF_UNIX ? bind_file(fd, config, file)
+			       : bind_port(fd, config)) == 0 &&
 	    listen(fd, BACKLOG) == 0)
 		return fd;
 	error = errno;
 	close(fd);
+	listener_remove(config, file);
 	errno = error;
 	return -1;
+}
+
+void
+listener_remove(
+    const struct listen_config *config, const struct listener_file *file)
+{
+	struct stat there;
+
+	if (file->inode == 0 || lstat(path_of(&config->addr), &there) != 0 ||
+	    there.st_dev != file->device || there.st_ino != file->inode)
+		return;
+	(void)unlink(path_of(&config->addr));
 }
 
 static void

@@ -8,10 +8,23 @@
 
 struct listener;
 
+/* The file of a unix socket that is ours. */
+struct listener_file {
+	dev_t device;
+	ino_t inode; /* 0: none */
+};
+
 /* A bound, listening, non-blocking socket (TCP_DEFER_ACCEPT; no
  * SO_REUSEPORT: a second gate on the same port is an error), or
- * -1 with errno. "*:port" takes IPv4 and IPv6, "[::]:port" only IPv6. */
-int listener_bind(const struct listen_config *listen);
+ * -1 with errno. "*:port" takes IPv4 and IPv6, "[::]:port" only IPv6. The file
+ * of a unix socket is never open to more than it says; one that is there
+ * already is replaced if it is a socket that nobody serves, else EADDRINUSE, or
+ * EEXIST for any other kind. */
+int listener_bind(
+    const struct listen_config *listen, struct listener_file *file);
+/* Removes the file if it is still ours. */
+void listener_remove(
+    const struct listen_config *listen, const struct listener_file *file);
 
 /* Called for each connection: the callee owns fd. */
 typedef void listener_accept_fn(

@@ -34,6 +34,7 @@ struct server {
 	struct worker *worker;
 	struct record_sink *sink, *old_sink;
 	struct event *signals[SIGNAL_COUNT];
+	struct listener_file *files; /* of the listeners; NULL: none bound */
 	struct timer drain_timer;
 	bool draining;
 };
@@ -169,12 +170,15 @@ hear_signals(struct server *server)
 
 /* One socket per listen line, or false with all opened ones closed. */
 static bool
-bind_all(const struct config *config, int *fds)
+bind_all(struct server *server, int *fds)
 {
+	const struct config *config = server->config;
 	unsigned i;
 
+	server->files =
+	    mem_alloc(config->listen_count * sizeof(*server->files));
 	for (i = 0; i < config->listen_count; i++) {
-		fds[i] = listener_bind(config->listens[i]);
+		fds[i] = listener_bind(config->listens[i], &server->files[i]);
 		if (fds[i] >= 0)
 			continue;
 		log_error("%s:%u: cannot listen on %.*s: %s",
@@ -262,7 +266,7 @@ start(struct server *server, int *fds)
 		    "access_log %.*s: %s", SLICE_ARG(gate->access_log), error);
 		return false;
 	}
-	if (!bind_all(server->config, fds))
+	if (!bind_all(server, fds))
 		return false;
 	setup.sink = server->sink;
 	transport_evhttp_prepare();
@@ -271,6 +275,17 @@ start(struct server *server, int *fds)
 	hear_signals(server);
 	server->worker = worker_start(&setup);
 	return true;
+}
+
+static void
+remove_files(struct server *server)
+{
+	const struct config *config = server->config;
+
+	for (unsigned i = 0; server->files != NULL && i < config->listen_count;
+	     i++)
+		listener_remove(config->listens[i], &server->files[i]);
+	free(server->files);
 }
 
 static void
@@ -291,6 +306,7 @@ done(struct server *server)
 	event_base_loop(server->loop.base, EVLOOP_NONBLOCK);
 	links_done(&server->links);
 	servers_free(server->servers);
+	remove_files(server);
 	record_sink_close(server->old_sink);
 	record_sink_close(server->sink);
 	config_unref(server->config);

@@ -401,11 +401,34 @@ static const struct refusal bad_keys[] = {
 	"t.ini:8: head = yes: write one of: explicit with-get\n"},
 };
 
+#define BAD_PATH ": not unix: and an absolute path of at most 107 bytes\n"
+
 static const struct refusal bad_values[] = {
-    {"[site]\nlisten = unix:/x\nlisten = localhost:80 127.0.0.1:0 127.0.0.1\n"
+    {"[site]\nlisten = unix:/a mode=8 owner=no-such-user colour=red\n"
+     "listen = unix:/b mode=0999 owner=:\nlisten = unix:/b mode=1777\n"
+     "listen = *:80 mode=0600\nlisten = unix:/c unix:/d mode=0600\n"
+     "listen = mode=0600\n[location /]\nallow = none\n",
+	"t.ini:2: listen: mode=8: write three octal digits, such as "
+	"mode=0660\n"
+	"t.ini:2: listen: owner=no-such-user: no such user or group; write "
+	"owner=user:group\n"
+	"t.ini:2: listen: no option colour=red: there are mode= and owner=\n"
+	"t.ini:3: listen: mode=0999: write three octal digits, such as "
+	"mode=0660\n"
+	"t.ini:3: listen: owner=:: no such user or group; write "
+	"owner=user:group\n"
+	"t.ini:4: listen: mode=1777: write three octal digits, such as "
+	"mode=0660\n"
+	"t.ini:4: listen unix:/b stands twice in this site, first on line 3\n"
+	"t.ini:5: listen: mode=0600 is for unix sockets\n"
+	"t.ini:6: listen: options stand behind one address: write each "
+	"address on a line of its own\n"
+	"t.ini:7: listen: options stand behind one address: write each "
+	"address on a line of its own\n"},
+    {"[site]\nlisten = unix:x unix:\nlisten = localhost:80 127.0.0.1:0 "
+     "127.0.0.1\n"
      "listen = *:80 :80\n[location /]\nallow = none\n",
-	"t.ini:2: listen unix:/x: unix sockets are not in this version; "
-	"write 127.0.0.1:8080\n"
+	"t.ini:2: listen unix:x" BAD_PATH "t.ini:2: listen unix:" BAD_PATH
 	"t.ini:3: listen localhost:80" BAD_LISTEN
 	"t.ini:3: listen 127.0.0.1:0" BAD_LISTEN
 	"t.ini:3: listen 127.0.0.1" BAD_LISTEN
@@ -422,12 +445,11 @@ static const struct refusal bad_values[] = {
 	"t.ini:5: host a/b" BAD_HOST
 	"t.ini:5: host * stands twice in this site, first on line 4\n"},
     {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
-     "server = unix:/x 1.2.3.400:80 :80 *:80\nserver = app app:0 app:70000\n"
+     "server = unix:x 1.2.3.400:80 :80 *:80\nserver = app app:0 app:70000\n"
      "server = weight=3\n"
      "server = app:80 weight=0\nserver = app:80 max=1000001 spare=1\n"
      "server = app:80 b:80 backup\nserver = backup app:80\n" ROOT,
-	"t.ini:5: server unix:/x: unix sockets are not in this version; "
-	"write host:port\n"
+	"t.ini:5: server unix:x" BAD_PATH
 	"t.ini:5: server 1.2.3.400:80" BAD_SERVER
 	"t.ini:5: server :80" BAD_SERVER "t.ini:5: server *:80" BAD_SERVER
 	"t.ini:6: server app" BAD_SERVER "t.ini:6: server app:0" BAD_SERVER

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fake_server.h"
@@ -46,10 +47,12 @@ static int
 bind_to(const char *text, struct addr *addr)
 {
 	struct listen_config config = {.text = slice_of(text)};
+	struct listener_file file;
 	int fd;
 
 	ck_assert(addr_parse(config.text, &config.addr));
-	fd = listener_bind(&config);
+	fd = listener_bind(&config, &file);
+	ck_assert_uint_eq(file.inode, 0);
 	if (fd < 0)
 		return fd;
 	addr->len = sizeof(addr->sa);
@@ -269,6 +272,68 @@ START_TEST(a_failed_bind_tells_why_and_keeps_nothing)
 }
 END_TEST
 
+static struct listen_config
+unix_config(const char *name)
+{
+	static char text[64];
+	struct listen_config config = {
+	    .file_options = {0620, (uid_t)-1, (gid_t)-1}};
+
+	snprintf(text, sizeof(text), "unix:/tmp/mg-%d-%s", (int)getpid(), name);
+	config.text = slice_of(text);
+	ck_assert(addr_parse(config.text, &config.addr));
+	return config;
+}
+
+START_TEST(a_unix_socket_has_the_mode_that_it_is_given)
+{
+	struct listen_config config = unix_config("mode");
+	const char *path = config.text.at + 5;
+	struct listener_file file, other;
+	struct stat there;
+	int fd = listener_bind(&config, &file);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(lstat(path, &there), 0);
+	ck_assert_int_eq(there.st_mode & 07777, 0620);
+	ck_assert_uint_eq(file.inode, there.st_ino);
+	/* served: nobody else gets it */
+	ck_assert_int_lt(listener_bind(&config, &other), 0);
+	ck_assert_int_eq(errno, EADDRINUSE);
+	ck_assert_int_eq(lstat(path, &there), 0);
+	ck_assert_uint_eq(file.inode, there.st_ino);
+	/* stale: the next one does, and the first leaves it alone */
+	close(fd);
+	fd = listener_bind(&config, &other);
+	ck_assert_int_ge(fd, 0);
+	file.inode++; /* that inode may have been used again */
+	listener_remove(&config, &file);
+	ck_assert_int_eq(lstat(path, &there), 0);
+	listener_remove(&config, &other);
+	ck_assert_int_lt(lstat(path, &there), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(what_is_no_socket_stays)
+{
+	struct listen_config config = unix_config("file");
+	const char *path = config.text.at + 5;
+	int made = open(path, O_CREAT | O_WRONLY, 0600);
+	struct listener_file file;
+
+	ck_assert_int_ge(made, 0);
+	close(made);
+	ck_assert_int_lt(listener_bind(&config, &file), 0);
+	ck_assert_int_eq(errno, EEXIST);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink("/nowhere", path), 0);
+	ck_assert_int_lt(listener_bind(&config, &file), 0);
+	ck_assert_int_eq(errno, EEXIST);
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -286,6 +351,8 @@ main(void)
 	tcase_add_test(tcase, a_star_takes_both_families_and_brackets_only_one);
 	tcase_add_test(tcase, a_failed_bind_tells_why_and_keeps_nothing);
 	tcase_set_timeout(tcase, 20);
+	tcase_add_test(tcase, a_unix_socket_has_the_mode_that_it_is_given);
+	tcase_add_test(tcase, what_is_no_socket_stays);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
