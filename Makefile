@@ -136,11 +136,15 @@ fuzz:
 	    sh tests/fuzz/run -s '$(FUZZ_SECONDS)' $(FUZZ_TARGET)
 
 # The cost of a decision, then CPU per request beside nginx.
+$(BUILD)/bench/origin: tests/bench/origin.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $<
+
 bench:
 	@tools/deps build bench
-	+@$(SUB) all bench-programs
+	+@$(SUB) all bench-programs $(BUILD)/bench/origin
 	@for program in $(bench_programs); do $$program || exit 1; done
-	@BUILD='$(BUILD)' tests/bench/run
+	@BUILD='$(BUILD)' tests/bench/run $(BENCH_ARGS)
 
 fmt:
 	@tools/deps dev

@@ -1067,8 +1067,8 @@ move_body(struct client_h1 *c)
 	size_t n, all = 0;
 
 	for (unsigned i = 0; i < WIRE_MOVES && may_move(c); i++) {
-		n = turn->client.events->move(turn->client.owner, &c->wire,
-		    h1_body_left(&turn->body));
+		n = turn->client.events->move(
+		    turn->client.owner, &c->wire, h1_body_left(&turn->body));
 		h1_body_skip(&turn->body, n);
 		all += n;
 		if (n < turn->client.buffer_size)

@@ -770,8 +770,8 @@ move_body(struct native *t)
 	size_t n, all = 0;
 
 	for (unsigned i = 0; i < WIRE_MOVES && may_move(t); i++) {
-		n = t->base.events->move(t->base.owner, &t->link->wire,
-		    h1_body_left(&t->body));
+		n = t->base.events->move(
+		    t->base.owner, &t->link->wire, h1_body_left(&t->body));
 		h1_body_skip(&t->body, n);
 		all += n;
 		if (n < t->buffer_size)

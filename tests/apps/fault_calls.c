@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Preloaded into a program, makes its reads and writes of stream sockets do less
- * than they were asked, or fail. The file that FAULT_CALLS names is shared with
- * who says which: see struct order. */
+/* Preloaded into a program, makes its reads and writes of stream sockets do
+ * less than they were asked, or fail. The file that FAULT_CALLS names is shared
+ * with who says which: see struct order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -111,8 +111,7 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 }
 
 ssize_t
-splice(int from, off64_t *in, int to, off64_t *out, size_t size,
-    unsigned flags)
+splice(int from, off64_t *in, int to, off64_t *out, size_t size, unsigned flags)
 {
 	enum fault fault = next_fault(from);
 
