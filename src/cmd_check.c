@@ -15,7 +15,7 @@ static const char help[] =
     "\n"
     "  -c, --config FILE   gate file or site file\n"
     "  -q, --quiet         nothing when all is good; warnings are left out\n"
-    "  -n, --no-resolve    don't look up names of servers\n"
+    "  -n, --no-resolve    don't look up names of servers and owners\n"
     "  -h, --help          this text\n"
     "\n"
     "Exit status: 0 good (there may be warnings), 1 bad, 2 usage.\n";

@@ -690,7 +690,8 @@ own_door(struct checking *c, const struct addr *addr)
 	unsigned number =
 	    number_find(c->door_numbers, address_text(addr, text));
 
-	if (number > 0)
+	/* names of doors are without case, paths are not */
+	if (number > 0 && addr_eq(&c->doors[number - 1].listen->addr, addr))
 		return &c->doors[number - 1];
 	if (near == ELSEWHERE)
 		return NULL;

@@ -305,26 +305,44 @@ read_mode(struct slice digits, mode_t *mode)
 	return (digits.len == 3 || digits.len == 4) && *mode <= 0777;
 }
 
-/* "user", "user:group" or ":group". */
+/* False when there is no such user. */
 static bool
-read_owner(struct slice value, struct listen_file *file)
+find_user(const char *name, struct listen_file *file)
 {
-	size_t colon = slice_find(value, ':', 0);
-	char *user = mem_strndup((struct slice){value.at, colon});
-	char *group = colon < value.len
-			  ? mem_strndup((struct slice){
-				value.at + colon + 1, value.len - colon - 1})
-			  : NULL;
-	const struct passwd *known = *user != '\0' ? getpwnam(user) : NULL;
-	const struct group *members = group != NULL ? getgrnam(group) : NULL;
-	bool good = (*user == '\0' || known != NULL) &&
-		    (group == NULL || members != NULL) &&
-		    (*user != '\0' || group != NULL);
+	const struct passwd *known = getpwnam(name);
 
 	if (known != NULL)
 		file->uid = known->pw_uid;
-	if (members != NULL)
-		file->gid = members->gr_gid;
+	return known != NULL;
+}
+
+static bool
+find_group(const char *name, struct listen_file *file)
+{
+	const struct group *known = getgrnam(name);
+
+	if (known != NULL)
+		file->gid = known->gr_gid;
+	return known != NULL;
+}
+
+/* "user", "user:group" or ":group", looked up where servers are. */
+static bool
+read_owner(struct reading *r, struct slice value, struct listen_file *file)
+{
+	size_t colon = slice_find(value, ':', 0);
+	size_t at = colon < value.len ? colon + 1 : colon;
+	char *user, *group;
+	bool good;
+
+	if (value.len == 0 || (colon < value.len && at == value.len))
+		return false;
+	if (r->options == NULL || !r->options->resolve)
+		return true;
+	user = mem_strndup((struct slice){value.at, colon});
+	group = mem_strndup((struct slice){value.at + at, value.len - at});
+	good = (*user == '\0' || find_user(user, file)) &&
+	       (*group == '\0' || find_group(group, file));
 	free(user);
 	free(group);
 	return good;
@@ -343,11 +361,11 @@ set_listen_option(
 	else if (slice_eq(name, SLICE("mode"))) {
 		if (!read_mode(value, &listen->file_options.mode))
 			complain(r,
-			    "listen: %s: write three octal digits, such as "
-			    "mode=0660",
+			    "listen: %s: write three or four octal digits "
+			    "up to 0777, such as mode=0660",
 			    quote(r, option));
 	} else if (slice_eq(name, SLICE("owner"))) {
-		if (!read_owner(value, &listen->file_options))
+		if (!read_owner(r, value, &listen->file_options))
 			complain(r,
 			    "listen: %s: no such user or group; write "
 			    "owner=user:group",
@@ -363,6 +381,7 @@ static void
 set_listens(struct reading *r, struct slice value)
 {
 	unsigned before = r->site->listen_count, addresses = 0, options = 0;
+	bool mixed = false;
 	struct slice word;
 
 	while (next_word(&value, &word)) {
@@ -373,10 +392,11 @@ set_listens(struct reading *r, struct slice value)
 			continue;
 		}
 		options++;
+		mixed = mixed || addresses == 0;
 		if (r->site->listen_count > before)
 			set_listen_option(r, &r->site->listens[before], word);
 	}
-	if (options > 0 && addresses != 1)
+	if (mixed || (options > 0 && addresses > 1))
 		complain(r, "listen: options stand behind one address: write "
 			    "each address on a line of its own");
 }

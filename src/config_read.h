@@ -19,8 +19,9 @@ struct config_report {
 };
 
 struct config_options {
-	bool resolve; /* look up names of servers (blocking); explain and table
-			 do not need it: addrs may then be empty */
+	bool resolve; /* look up names of servers (blocking) and of owners of
+			 sockets; explain and table do not need it: addrs may
+			 then be empty, owners the gate's own */
 	time_t now;   /* which grants have ended, to warn of; 0: by the clock */
 };
 

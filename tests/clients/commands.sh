@@ -428,7 +428,7 @@ prints every error, warning and grant as file:line: message.
 
   -c, --config FILE   gate file or site file
   -q, --quiet         nothing when all is good; warnings are left out
-  -n, --no-resolve    don't look up names of servers
+  -n, --no-resolve    don't look up names of servers and owners
   -h, --help          this text
 
 Exit status: 0 good (there may be warnings), 1 bad, 2 usage.

@@ -404,26 +404,29 @@ static const struct refusal bad_keys[] = {
 #define BAD_PATH ": not unix: and an absolute path of at most 107 bytes\n"
 
 static const struct refusal bad_values[] = {
-    {"[site]\nlisten = unix:/a mode=8 owner=no-such-user colour=red\n"
+    {"[site]\nlisten = unix:/a mode=8 owner=root: colour=red\n"
      "listen = unix:/b mode=0999 owner=:\nlisten = unix:/b mode=1777\n"
      "listen = *:80 mode=0600\nlisten = unix:/c unix:/d mode=0600\n"
-     "listen = mode=0600\n[location /]\nallow = none\n",
-	"t.ini:2: listen: mode=8: write three octal digits, such as "
-	"mode=0660\n"
-	"t.ini:2: listen: owner=no-such-user: no such user or group; write "
+     "listen = mode=0600\nlisten = mode=0600 unix:/e\n[location /]\nallow = "
+     "none\n",
+	"t.ini:2: listen: mode=8: write three or four octal digits up to "
+	"0777, such as mode=0660\n"
+	"t.ini:2: listen: owner=root:: no such user or group; write "
 	"owner=user:group\n"
 	"t.ini:2: listen: no option colour=red: there are mode= and owner=\n"
-	"t.ini:3: listen: mode=0999: write three octal digits, such as "
-	"mode=0660\n"
+	"t.ini:3: listen: mode=0999: write three or four octal digits up to "
+	"0777, such as mode=0660\n"
 	"t.ini:3: listen: owner=:: no such user or group; write "
 	"owner=user:group\n"
-	"t.ini:4: listen: mode=1777: write three octal digits, such as "
-	"mode=0660\n"
+	"t.ini:4: listen: mode=1777: write three or four octal digits up to "
+	"0777, such as mode=0660\n"
 	"t.ini:4: listen unix:/b stands twice in this site, first on line 3\n"
 	"t.ini:5: listen: mode=0600 is for unix sockets\n"
 	"t.ini:6: listen: options stand behind one address: write each "
 	"address on a line of its own\n"
 	"t.ini:7: listen: options stand behind one address: write each "
+	"address on a line of its own\n"
+	"t.ini:8: listen: options stand behind one address: write each "
 	"address on a line of its own\n"},
     {"[site]\nlisten = unix:x unix:\nlisten = localhost:80 127.0.0.1:0 "
      "127.0.0.1\n"
@@ -652,6 +655,8 @@ static const struct refusal bad_loops[] = {
 	"t.ini:5: server 127.0.0.1:80" GOES_ROUND},
     {LISTEN("192.0.2.1:80", "192.0.2.1:80 127.0.0.1:80"),
 	"t.ini:5: server 192.0.2.1:80" GOES_ROUND},
+    {LISTEN("unix:/run/a mode=600", "unix:/run/b unix:/run/a unix:/run/A"),
+	"t.ini:5: server unix:/run/a" GOES_ROUND},
 };
 
 static void
@@ -783,6 +788,13 @@ static const struct refusal warnings[] = {
 	"t.ini:3: warning: trusted_proxies: with ::/0 any client can claim "
 	"any address\n"},
     {"[gate]\ntrusted_proxies = none\n" SITE ROOT, ""},
+    {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
+     "transport = evhttp\nserver = a:80\nserver = unix:/run/a weight=2\n" ROOT,
+	"t.ini:7: warning: server unix:/run/a: evhttp carries nothing to a "
+	"unix socket: this upstream is carried natively\n"},
+    {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
+     "server = unix:/run/a\n" ROOT,
+	""},
     {"[site]\nlisten = *:80\nhost = a.example *.a.example www.a.example\n"
      "host = b.example\n[location /]\nallow = GET\nupstream = a\n"
      "[upstream a]\nserver = a:80\n",
@@ -1850,6 +1862,75 @@ START_TEST(two_sites_write_an_address_the_same_way)
 }
 END_TEST
 
+#define UNIX_SITE(host, options)                                               \
+	"[site]\nlisten = unix:/run/a " options "\nhost = " host               \
+	"\nupstream = app\n[upstream app]\nserver = 127.0.0.1:3000\n" ROOT
+
+START_TEST(sites_share_a_unix_socket_with_the_same_options)
+{
+	char messages[1024];
+	struct config *config;
+
+	put("gate.ini", "[gate]\n");
+	put("sites/a.ini", UNIX_SITE("a", ""));
+	put("sites/b.ini", UNIX_SITE("b", "mode=660"));
+	config = read_file("gate.ini", false, messages, sizeof(messages));
+	ck_assert_str_eq(messages, "");
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->listen_count, 1);
+	ck_assert_uint_eq(config->listens[0]->file_options.mode, 0660);
+	ck_assert_uint_eq(config->listens[0]->file_options.uid, (uid_t)-1);
+	ck_assert_uint_eq(config->listens[0]->file_options.gid, (gid_t)-1);
+	config_unref(config);
+	put("sites/b.ini", UNIX_SITE("b", "mode=0606"));
+	expect_file("gate.ini",
+	    "sites/b.ini:2: listen unix:/run/a has other options than on "
+	    "sites/a.ini:2\n",
+	    0);
+}
+END_TEST
+
+static void
+expect_owner(const char *owner, uid_t uid, gid_t gid)
+{
+	char text[256], messages[1024];
+	struct config *config;
+
+	snprintf(text, sizeof(text), UNIX_SITE("a", "owner=%s"), owner);
+	put("a.ini", text);
+	config = read_file("a.ini", true, messages, sizeof(messages));
+	ck_assert_str_eq(messages, "");
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->listens[0]->file_options.uid, uid);
+	ck_assert_uint_eq(config->listens[0]->file_options.gid, gid);
+	config_unref(config);
+}
+
+START_TEST(owners_of_unix_sockets_are_looked_up_when_asked)
+{
+	static const char *const bad[] = {
+	    "no-such-user", "root:no-such-group", ":no-such-group"};
+	char text[256], messages[1024], wanted[256];
+
+	expect_owner("root", 0, (gid_t)-1);
+	expect_owner(":root", (uid_t)-1, 0);
+	expect_owner("root:root", 0, 0);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		snprintf(
+		    text, sizeof(text), UNIX_SITE("a", "owner=%s"), bad[i]);
+		put("a.ini", text);
+		snprintf(wanted, sizeof(wanted),
+		    "a.ini:2: listen: owner=%s: no such user or group; write "
+		    "owner=user:group\n",
+		    bad[i]);
+		ck_assert_ptr_null(
+		    read_file("a.ini", true, messages, sizeof(messages)));
+		ck_assert_str_eq(messages, wanted);
+		expect_file("a.ini", "", 1);
+	}
+}
+END_TEST
+
 START_TEST(names_of_servers_are_looked_up_when_asked)
 {
 	char messages[1024];
@@ -2001,6 +2082,8 @@ file_tests(void)
 	tcase_add_test(tcase, an_absolute_pattern_of_sites_is_taken_as_it_is);
 	tcase_add_test(tcase, errors_of_all_files_come_in_the_order_of_files);
 	tcase_add_test(tcase, two_sites_write_an_address_the_same_way);
+	tcase_add_test(tcase, sites_share_a_unix_socket_with_the_same_options);
+	tcase_add_test(tcase, owners_of_unix_sockets_are_looked_up_when_asked);
 	tcase_add_test(tcase, names_of_servers_are_looked_up_when_asked);
 	tcase_add_test(tcase, grants_that_end_are_warned_of_in_time);
 	tcase_add_test(
