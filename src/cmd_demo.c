@@ -284,7 +284,8 @@ open_and_serve(const char *where)
 		    "demo", "'%s' is not an address and port", where);
 	fd = listener_bind(&listen, &file);
 	if (fd < 0) {
-		log_error("cannot listen on %s: %s", where, strerror(errno));
+		log_error("cannot listen on %s: %s", where,
+		    listener_error(&listen, errno));
 		return CMD_BAD;
 	}
 	log_info("demo upstream listening address=%s", where);

@@ -103,6 +103,10 @@ struct location {
 	unsigned rewrite_line; /* of rewrite_method; 0: none */
 };
 
+/* Of the path of a unix socket to listen on: sun_path also holds the name that
+ * it is made under. */
+#define LISTEN_PATH_MAX 99
+
 /* Of the file of a unix socket. */
 struct listen_file {
 	mode_t mode;

@@ -277,10 +277,11 @@ set_listen(struct reading *r, struct slice value)
 	bool is_unix = slice_starts(value, SLICE("unix:"));
 
 	if (!addr_parse(value, &listen.addr) ||
-	    (!is_unix && addr_port(&listen.addr) == 0)) {
+	    (is_unix ? value.len > strlen("unix:") + LISTEN_PATH_MAX
+		     : addr_port(&listen.addr) == 0)) {
 		complain(r,
 		    is_unix ? "listen %s: not unix: and an absolute path of "
-			      "at most 107 bytes"
+			      "at most 99 bytes"
 			    : "listen %s: not a numeric address and port, "
 			      "such as 127.0.0.1:8080, [::1]:8080 or *:8080",
 		    quote(r, value));

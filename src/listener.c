@@ -2,11 +2,13 @@
 /* listener: one listening socket of one worker. */
 #include "listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,72 +37,115 @@ set(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+static_assert(LISTEN_PATH_MAX + sizeof(".4194304") <=
+		  sizeof(((struct sockaddr_un *)NULL)->sun_path),
+    "a path has room for the process id");
+
 static const char *
 path_of(const struct addr *addr)
 {
 	return ((const struct sockaddr_un *)&addr->sa)->sun_path;
 }
 
-/* Whether somebody takes connections there. */
-static bool
-is_served(const struct addr *addr)
+/* What a connection there meets: ECONNREFUSED when nobody serves it, EADDRINUSE
+ * when somebody does, anything else when that can't be told. */
+static int
+knock(const struct addr *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool served;
+	int error;
 
 	if (fd < 0)
-		return true;
-	served =
-	    connect(fd, (const struct sockaddr *)&addr->sa, addr->len) == 0 ||
-	    errno != ECONNREFUSED;
+		return errno;
+	error = connect(fd, (const struct sockaddr *)&addr->sa, addr->len) == 0
+		    ? EADDRINUSE
+		    : errno;
 	close(fd);
-	return served;
+	return error == EAGAIN ? EADDRINUSE : error;
 }
 
-/* 0, or -1 with errno: what is there stays. */
+/* 0 when nothing is there, or a socket that nobody serves; else -1 with errno.
+ */
 static int
-clear_path(const struct addr *addr)
+check_path(const struct addr *addr)
 {
 	struct stat there;
+	int error;
 
 	if (lstat(path_of(addr), &there) != 0)
 		return errno == ENOENT ? 0 : -1;
-	errno = S_ISSOCK(there.st_mode) ? EADDRINUSE : EEXIST;
-	if (!S_ISSOCK(there.st_mode) || is_served(addr)) {
-		errno = S_ISSOCK(there.st_mode) ? EADDRINUSE : EEXIST;
+	error = S_ISSOCK(there.st_mode) ? knock(addr) : EEXIST;
+	errno = error;
+	return error == ECONNREFUSED ? 0 : -1;
+}
+
+/* A name beside the file that no other process uses, and nothing there. */
+static int
+name_draft(const struct addr *addr, struct addr *draft)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&draft->sa;
+	size_t size = sizeof(un->sun_path);
+
+	*draft = (struct addr){.len = sizeof(*un)};
+	un->sun_family = AF_UNIX;
+	if ((size_t)snprintf(un->sun_path, size, "%s.%d", path_of(addr),
+		(int)getpid()) >= size) {
+		errno = ENAMETOOLONG;
 		return -1;
 	}
-	return unlink(path_of(addr));
+	if (check_path(draft) != 0)
+		return -1;
+	return unlink(un->sun_path) == 0 || errno == ENOENT ? 0 : -1;
 }
 
-/* The file is nobody else's until it has its owner and mode, and nobody is
- * taken in before listen. */
+/* Giving a file away takes a right that the gate mostly has not, so that it is
+ * last, and only where it was asked for. */
 static int
-bind_file(
+give(const char *path, const struct listen_file *want)
+{
+	if (chmod(path, want->mode) != 0)
+		return -1;
+	if (want->uid == (uid_t)-1 && want->gid == (gid_t)-1)
+		return 0;
+	return lchown(path, want->uid, want->gid);
+}
+
+/* The file comes under a name of its own and gets the right one when it has its
+ * owner and mode and listens: who finds it finds it served, and one that it
+ * replaces is there until then, so that they are never taken for one another.
+ */
+static int
+open_file(
     int fd, const struct listen_config *config, struct listener_file *file)
 {
-	const struct addr *addr = &config->addr;
-	const struct listen_file *want = &config->file_options;
-	const char *path = path_of(addr);
+	struct addr draft;
+	const char *path = path_of(&draft);
 	struct stat made;
 	mode_t before;
-	int rc;
+	int error;
 
-	if (clear_path(addr) != 0)
+	if (name_draft(&config->addr, &draft) != 0)
 		return -1;
 	before = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)&addr->sa, addr->len);
+	error = bind(fd, (const struct sockaddr *)&draft.sa, draft.len);
 	umask(before);
-	if (rc != 0 || lstat(path, &made) != 0)
+	if (error != 0)
 		return -1;
-	*file = (struct listener_file){made.st_dev, made.st_ino};
-	if (lchown(path, want->uid, want->gid) != 0)
-		return -1;
-	return chmod(path, want->mode);
+	if (give(path, &config->file_options) == 0 &&
+	    listen(fd, BACKLOG) == 0 && lstat(path, &made) == 0 &&
+	    check_path(&config->addr) == 0 &&
+	    rename(path, path_of(&config->addr)) == 0) {
+		*file = (struct listener_file){made.st_dev, made.st_ino};
+		return 0;
+	}
+	error = errno;
+	(void)unlink(path);
+	errno = error;
+	return -1;
 }
 
 static int
-bind_port(int fd, const struct listen_config *config)
+open_port(int fd, const struct listen_config *config)
 {
 	const struct addr *addr = &config->addr;
 
@@ -111,7 +156,9 @@ bind_port(int fd, const struct listen_config *config)
 	set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted ones inherit it */
 	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 * 1024);
-	return bind(fd, (const struct sockaddr *)&addr->sa, addr->len);
+	if (bind(fd, (const struct sockaddr *)&addr->sa, addr->len) != 0)
+		return -1;
+	return listen(fd, BACKLOG);
 }
 
 int
@@ -123,15 +170,23 @@ listener_bind(const struct listen_config *config, struct listener_file *file)
 	*file = (struct listener_file){.inode = 0};
 	if (fd < 0)
 		return -1;
-	if ((family == AF_UNIX ? bind_file(fd, config, file)
-			       : bind_port(fd, config)) == 0 &&
-	    listen(fd, BACKLOG) == 0)
+	if ((family == AF_UNIX ? open_file(fd, config, file)
+			       : open_port(fd, config)) == 0)
 		return fd;
 	error = errno;
 	close(fd);
-	listener_remove(config, file);
 	errno = error;
 	return -1;
+}
+
+const char *
+listener_error(const struct listen_config *config, int error)
+{
+	if (config->addr.sa.ss_family == AF_UNIX && error == EADDRINUSE)
+		return "another process serves it";
+	if (config->addr.sa.ss_family == AF_UNIX && error == EEXIST)
+		return "a file is there that is no socket";
+	return strerror(error);
 }
 
 void

@@ -17,11 +17,14 @@ struct listener_file {
 /* A bound, listening, non-blocking socket (TCP_DEFER_ACCEPT; no
  * SO_REUSEPORT: a second gate on the same port is an error), or
  * -1 with errno. "*:port" takes IPv4 and IPv6, "[::]:port" only IPv6. The file
- * of a unix socket is never open to more than it says; one that is there
- * already is replaced if it is a socket that nobody serves, else EADDRINUSE, or
- * EEXIST for any other kind. */
+ * of a unix socket appears with its mode and owner, and served; one that is
+ * there already is replaced if it is a socket that nobody serves, else
+ * EADDRINUSE, or EEXIST for any other kind. Until then it has the process id
+ * behind its name. The umask is the caller's alone. */
 int listener_bind(
     const struct listen_config *listen, struct listener_file *file);
+/* The errno of listener_bind in words. */
+const char *listener_error(const struct listen_config *listen, int error);
 /* Removes the file if it is still ours. */
 void listener_remove(
     const struct listen_config *listen, const struct listener_file *file);

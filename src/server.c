@@ -183,7 +183,8 @@ bind_all(struct server *server, int *fds)
 			continue;
 		log_error("%s:%u: cannot listen on %.*s: %s",
 		    config->listens[i]->file, config->listens[i]->line,
-		    SLICE_ARG(config->listens[i]->text), strerror(errno));
+		    SLICE_ARG(config->listens[i]->text),
+		    listener_error(config->listens[i], errno));
 		while (i-- > 0)
 			close(fds[i]);
 		return false;

@@ -402,6 +402,8 @@ static const struct refusal bad_keys[] = {
 };
 
 #define BAD_PATH ": not unix: and an absolute path of at most 107 bytes\n"
+#define BAD_LISTEN_PATH ": not unix: and an absolute path of at most 99 bytes\n"
+#define FIFTY "12345678901234567890123456789012345678901234567890"
 
 static const struct refusal bad_values[] = {
     {"[site]\nlisten = unix:/a mode=8 owner=root: colour=red\n"
@@ -428,10 +430,16 @@ static const struct refusal bad_values[] = {
 	"address on a line of its own\n"
 	"t.ini:8: listen: options stand behind one address: write each "
 	"address on a line of its own\n"},
+    {"[site]\nlisten = unix:/" FIFTY "12345678901234567890123456789012345"
+     "6789012345678\nlisten = unix:/" FIFTY
+     "123456789012345678901234567890123456789012345678+\n"
+     "[location /]\nallow = none\n",
+	"t.ini:3: listen unix:/" FIFTY "1234..." BAD_LISTEN_PATH},
     {"[site]\nlisten = unix:x unix:\nlisten = localhost:80 127.0.0.1:0 "
      "127.0.0.1\n"
      "listen = *:80 :80\n[location /]\nallow = none\n",
-	"t.ini:2: listen unix:x" BAD_PATH "t.ini:2: listen unix:" BAD_PATH
+	"t.ini:2: listen unix:x" BAD_LISTEN_PATH
+	"t.ini:2: listen unix:" BAD_LISTEN_PATH
 	"t.ini:3: listen localhost:80" BAD_LISTEN
 	"t.ini:3: listen 127.0.0.1:0" BAD_LISTEN
 	"t.ini:3: listen 127.0.0.1" BAD_LISTEN

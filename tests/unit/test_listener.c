@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -285,33 +286,165 @@ unix_config(const char *name)
 	return config;
 }
 
+/* Instead of the system's: who gives files away needs a right that the gate has
+ * not. What is to be seen of the file at that time is kept. */
+static const char *given_path;
+static ino_t seen_at_given; /* 0: no file there */
+static uid_t given_uid;
+static gid_t given_gid;
+static unsigned given;
+
+int
+lchown(const char *path, uid_t uid, gid_t gid)
+{
+	struct stat there;
+
+	ck_assert_int_eq(lstat(path, &there), 0);
+	ck_assert_uint_eq(there.st_mode & 0007, 0);
+	seen_at_given = lstat(given_path, &there) == 0 ? there.st_ino : 0;
+	given_uid = uid;
+	given_gid = gid;
+	given++;
+	if (uid == 0)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+static unsigned
+files_like(const char *path)
+{
+	char pattern[80];
+	unsigned count;
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s*", path);
+	count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+	globfree(&found);
+	return count;
+}
+
 START_TEST(a_unix_socket_has_the_mode_that_it_is_given)
 {
 	struct listen_config config = unix_config("mode");
 	const char *path = config.text.at + 5;
-	struct listener_file file, other;
+	struct listener_file file;
 	struct stat there;
 	int fd = listener_bind(&config, &file);
 
 	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_ACCEPTCONN), 1);
+	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	ck_assert_int_eq(lstat(path, &there), 0);
 	ck_assert_int_eq(there.st_mode & 07777, 0620);
 	ck_assert_uint_eq(file.inode, there.st_ino);
-	/* served: nobody else gets it */
+	ck_assert_uint_eq(files_like(path), 1);
+	ck_assert_uint_eq(given, 0);
+	listener_remove(&config, &file);
+	ck_assert_uint_eq(files_like(path), 0);
+	listener_remove(&config, &file);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_unix_socket_that_is_served_is_nobody_else_s)
+{
+	struct listen_config config = unix_config("served");
+	const char *path = config.text.at + 5;
+	struct listener_file file, other;
+	unsigned before;
+	struct stat there;
+	int fd = listener_bind(&config, &file);
+
+	ck_assert_int_ge(fd, 0);
+	before = fake_descriptors();
 	ck_assert_int_lt(listener_bind(&config, &other), 0);
 	ck_assert_int_eq(errno, EADDRINUSE);
+	ck_assert_str_eq(
+	    listener_error(&config, errno), "another process serves it");
+	ck_assert_uint_eq(other.inode, 0);
+	ck_assert_uint_eq(fake_descriptors(), before);
 	ck_assert_int_eq(lstat(path, &there), 0);
 	ck_assert_uint_eq(file.inode, there.st_ino);
-	/* stale: the next one does, and the first leaves it alone */
-	close(fd);
-	fd = listener_bind(&config, &other);
-	ck_assert_int_ge(fd, 0);
-	file.inode++; /* that inode may have been used again */
+	ck_assert_uint_eq(files_like(path), 1);
 	listener_remove(&config, &file);
-	ck_assert_int_eq(lstat(path, &there), 0);
-	listener_remove(&config, &other);
-	ck_assert_int_lt(lstat(path, &there), 0);
 	close(fd);
+}
+END_TEST
+
+/* Ours is made before the stale one goes, so that it has an inode of its own,
+ * and who left that does not take ours for it. */
+START_TEST(a_stale_unix_socket_is_replaced_by_one_that_is_ready)
+{
+	struct listen_config config = unix_config("stale");
+	const char *path = config.text.at + 5;
+	struct listener_file stale, file;
+	struct stat there;
+	int fd = listener_bind(&config, &stale);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	given_path = path;
+	config.file_options.uid = 0;
+	config.file_options.gid = 7;
+	fd = listener_bind(&config, &file);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(given, 1);
+	ck_assert_uint_eq(given_uid, 0);
+	ck_assert_uint_eq(given_gid, 7);
+	ck_assert_uint_eq(seen_at_given, stale.inode);
+	ck_assert_uint_ne(file.inode, stale.inode);
+	listener_remove(&config, &stale);
+	ck_assert_int_eq(lstat(path, &there), 0);
+	ck_assert_uint_eq(there.st_ino, file.inode);
+	ck_assert_uint_eq(files_like(path), 1);
+	listener_remove(&config, &file);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_unix_socket_that_can_t_be_given_away_is_not_there)
+{
+	struct listen_config config = unix_config("owner");
+	const char *path = config.text.at + 5;
+	unsigned before = fake_descriptors();
+	struct listener_file file;
+
+	given_path = path;
+	config.file_options.uid = 1;
+	ck_assert_int_lt(listener_bind(&config, &file), 0);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_uint_eq(given, 1);
+	ck_assert_uint_eq(seen_at_given, 0);
+	ck_assert_uint_eq(file.inode, 0);
+	ck_assert_uint_eq(files_like(path), 0);
+	ck_assert_uint_eq(fake_descriptors(), before);
+	config.file_options = (struct listen_file){0600, (uid_t)-1, 1};
+	ck_assert_int_lt(listener_bind(&config, &file), 0);
+	ck_assert_uint_eq(given, 2);
+}
+END_TEST
+
+START_TEST(a_path_without_room_for_the_process_id_is_too_long)
+{
+	struct listen_config config = {.file_options = {.mode = 0600}};
+	struct listener_file file;
+	char text[] = "unix:/tmp/no-such-folder/"
+		      "12345678901234567890123456789012345678901234567890"
+		      "12345678901234567890123456789012345";
+
+	config.text = slice_of(text);
+	ck_assert(addr_parse(config.text, &config.addr));
+	ck_assert_int_lt(listener_bind(&config, &file), 0);
+	ck_assert_int_eq(errno, ENAMETOOLONG);
+	text[5 + LISTEN_PATH_MAX] = '\0';
+	config.text = slice_of(text);
+	ck_assert(addr_parse(config.text, &config.addr));
+	ck_assert_int_lt(listener_bind(&config, &file), 0);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_str_eq(
+	    listener_error(&config, errno), "No such file or directory");
 }
 END_TEST
 
@@ -326,6 +459,9 @@ START_TEST(what_is_no_socket_stays)
 	close(made);
 	ck_assert_int_lt(listener_bind(&config, &file), 0);
 	ck_assert_int_eq(errno, EEXIST);
+	ck_assert_str_eq(listener_error(&config, errno),
+	    "a file is there that is no socket");
+	ck_assert_uint_eq(files_like(path), 1);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(symlink("/nowhere", path), 0);
 	ck_assert_int_lt(listener_bind(&config, &file), 0);
@@ -352,6 +488,13 @@ main(void)
 	tcase_add_test(tcase, a_failed_bind_tells_why_and_keeps_nothing);
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, a_unix_socket_has_the_mode_that_it_is_given);
+	tcase_add_test(tcase, a_unix_socket_that_is_served_is_nobody_else_s);
+	tcase_add_test(
+	    tcase, a_stale_unix_socket_is_replaced_by_one_that_is_ready);
+	tcase_add_test(
+	    tcase, a_unix_socket_that_can_t_be_given_away_is_not_there);
+	tcase_add_test(
+	    tcase, a_path_without_room_for_the_process_id_is_too_long);
 	tcase_add_test(tcase, what_is_no_socket_stays);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
