@@ -1,5 +1,6 @@
 # methodgate: `make run` to try it, `make check` to test it, `make install`.
-# GNU make. Honoured: CC CPPFLAGS CFLAGS LDFLAGS WERROR DESTDIR PREFIX BUILD.
+# GNU make. Honoured: CC CPPFLAGS CFLAGS LDFLAGS LTO WERROR DESTDIR PREFIX
+# BUILD.
 
 VERSION = 0.1.0
 PREFIX ?= /usr/local
@@ -9,6 +10,9 @@ SYSUSERSDIR ?= /usr/lib/sysusers.d
 BUILD ?= build
 JOBS ?= $(shell nproc)
 CFLAGS ?= -O2 -g
+# Modules call each other a lot: across them, too, calls may be inlined.
+LTO ?= -flto=auto
+LTO_AR = $(if $(LTO),gcc-ar,$(AR))
 # An error in development; packagers may set it empty.
 WERROR ?= -Werror
 FUZZ_SECONDS ?= 60
@@ -34,7 +38,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 COMMON = -std=c11 -D_GNU_SOURCE -DMETHODGATE_VERSION='"$(VERSION)"' -Isrc \
     $(PKG_CFLAGS) $(WARNINGS) -MMD -MP
 RELEASE = $(COMMON) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDEN) \
-    $(CPPFLAGS) $(CFLAGS)
+    $(CPPFLAGS) $(CFLAGS) $(LTO)
 ASAN = $(COMMON) -O1 -g $(SANITIZE)
 FUZZ = $(COMMON) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
 FUZZ_CC = clang-14
@@ -51,7 +55,7 @@ bench_programs = $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
 # $(call objects,FLAVOUR): all but main, which no test may link.
 objects = $(patsubst src/%.c,$(BUILD)/$(1)/%.o,$(filter-out src/main.c,$(SRC)))
 # Only changed members would leave those of deleted files behind.
-archive = @rm -f $@ && $(AR) rcs $@ $^
+archive = @rm -f $@ && $(LTO_AR) rcs $@ $^
 # V=1 shows whole commands.
 say = $(if $(V),,@echo '  $(1)	$@'; )
 # Calls of ourselves run jobs in parallel, unless -j was given.
@@ -69,7 +73,7 @@ fuzz-programs: $(fuzz_programs)
 bench-programs: $(bench_programs)
 
 $(BUILD)/methodgate: $(BUILD)/release/main.o $(BUILD)/release/libmethodgate.a
-	$(call say,LD)$(CC) $(HARDEN_LD) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)$(CC) $(HARDEN_LD) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/asan/methodgate: $(BUILD)/asan/main.o $(BUILD)/asan/libmethodgate.a
 	$(call say,LD)$(CC) $(SANITIZE) -o $@ $^ $(PKG_LIBS)
@@ -115,7 +119,7 @@ $(BUILD)/bench/%.o: tests/bench/%.c Makefile
 	$(call say,CC)$(CC) $(RELEASE) -c -o $@ $<
 
 $(BUILD)/bench/bench_%: $(BUILD)/bench/bench_%.o $(BUILD)/release/libmethodgate.a
-	$(call say,LD)$(CC) $(HARDEN_LD) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)$(CC) $(HARDEN_LD) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
@@ -136,13 +140,13 @@ fuzz:
 	    sh tests/fuzz/run -s '$(FUZZ_SECONDS)' $(FUZZ_TARGET)
 
 # The cost of a decision, then CPU per request beside nginx.
-$(BUILD)/bench/origin: tests/bench/origin.c Makefile
+$(BUILD)/bench/origin $(BUILD)/bench/relay: $(BUILD)/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $<
 
 bench:
 	@tools/deps build bench
-	+@$(SUB) all bench-programs $(BUILD)/bench/origin
+	+@$(SUB) all bench-programs $(BUILD)/bench/origin $(BUILD)/bench/relay
 	@for program in $(bench_programs); do $$program || exit 1; done
 	@BUILD='$(BUILD)' tests/bench/run $(BENCH_ARGS)
 

@@ -269,11 +269,11 @@ put_member(struct text *text, const char *name, struct slice value, size_t max)
 
 	assert(ESCAPED(max) <= sizeof(escaped));
 	len = slice_escape_json(escaped, value, max);
-	puts_to(text, ",\"");
+	put(text, SLICE(",\""));
 	puts_to(text, name);
-	puts_to(text, "\":\"");
+	put(text, SLICE("\":\""));
 	put(text, (struct slice){escaped, len});
-	puts_to(text, "\"");
+	put(text, SLICE("\""));
 }
 
 static void
@@ -282,14 +282,14 @@ put_allow_member(struct text *text, struct slice allow)
 	const char *before = "\"";
 	struct slice name;
 
-	puts_to(text, ",\"allow\":[");
+	put(text, SLICE(",\"allow\":["));
 	while (slice_next(&allow, ',', &name)) {
 		puts_to(text, before);
 		put(text, name);
-		puts_to(text, "\"");
+		put(text, SLICE("\""));
 		before = ",\"";
 	}
-	puts_to(text, "]");
+	put(text, SLICE("]"));
 }
 
 /* RFC 9457 3; location, allow, reason and the like are extension members. */
@@ -298,10 +298,10 @@ write_json(const struct answer *answer, struct text *text)
 {
 	const struct answer_facts *facts = answer->facts;
 
-	puts_to(text, "{\"type\":\"about:blank\"");
+	put(text, SLICE("{\"type\":\"about:blank\""));
 	put_member(text, "title", slice_of(status_phrase(facts->status)),
 	    LOCATION_SHOWN);
-	puts_to(text, ",\"status\":");
+	put(text, SLICE(",\"status\":"));
 	put_status(text, facts->status, "");
 	put_member(text, "detail", slice_of(reason_text(facts->reason)),
 	    LOCATION_SHOWN);
@@ -316,18 +316,23 @@ write_json(const struct answer *answer, struct text *text)
 	    LOCATION_SHOWN);
 	if (facts->request_id.len > 0)
 		put_member(text, "request_id", facts->request_id, ID_SHOWN);
-	puts_to(text, "}\n");
+	put(text, SLICE("}\n"));
 }
 
-/* How a byte is written where it can't stand as it is, or empty. */
-static struct slice
-plain_of(char c)
-{
-	return c >= ' ' && c < 0x7f ? SLICE_NONE : SLICE("?");
-}
+enum { ODD = 1, MARKUP = 2 };
+/* Bytes that can't stand as they are: anywhere, or in HTML. */
+static const unsigned char special[256] = {
+    [0 ... 0x1f] = ODD,
+    ['&'] = MARKUP,
+    ['<'] = MARKUP,
+    ['>'] = MARKUP,
+    ['"'] = MARKUP,
+    ['\''] = MARKUP,
+    [0x7f ... 0xff] = ODD,
+};
 
 static struct slice
-entity_of(char c)
+instead_of(char c)
 {
 	switch (c) {
 	case '&':
@@ -341,28 +346,26 @@ entity_of(char c)
 	case '\'':
 		return SLICE("&#39;");
 	default:
-		return plain_of(c);
+		return SLICE("?");
 	}
 }
 
+/* which: of the kinds of special bytes, those that are not let through. */
 static void
-put_escaped(struct text *text, struct slice s, size_t max,
-    struct slice (*escape)(char c))
+put_escaped(struct text *text, struct slice s, size_t max, unsigned which)
 {
 	size_t shown = s.len < max ? s.len : max, from = 0;
 
 	for (size_t i = 0; i < shown; i++) {
-		struct slice instead = escape(s.at[i]);
-
-		if (instead.len == 0)
+		if ((special[(unsigned char)s.at[i]] & which) == 0)
 			continue;
 		put(text, (struct slice){s.at + from, i - from});
-		put(text, instead);
+		put(text, instead_of(s.at[i]));
 		from = i + 1;
 	}
 	put(text, (struct slice){s.at + from, shown - from});
 	if (s.len > max)
-		puts_to(text, "...");
+		put(text, SLICE("..."));
 }
 
 typedef void put_row_fn(
@@ -373,20 +376,20 @@ put_text_row(
     struct text *text, const char *label, struct slice value, size_t max)
 {
 	puts_to(text, label);
-	puts_to(text, ": ");
-	put_escaped(text, value, max, plain_of);
-	puts_to(text, "\n");
+	put(text, SLICE(": "));
+	put_escaped(text, value, max, ODD);
+	put(text, SLICE("\n"));
 }
 
 static void
 put_html_row(
     struct text *text, const char *label, struct slice value, size_t max)
 {
-	puts_to(text, "<dt>");
+	put(text, SLICE("<dt>"));
 	puts_to(text, label);
-	puts_to(text, "</dt><dd><code>");
-	put_escaped(text, value, max, entity_of);
-	puts_to(text, "</code></dd>\n");
+	put(text, SLICE("</dt><dd><code>"));
+	put_escaped(text, value, max, ODD | MARKUP);
+	put(text, SLICE("</code></dd>\n"));
 }
 
 static void
@@ -417,9 +420,9 @@ write_text(const struct answer *answer, struct text *text)
 
 	put_status(text, status, " ");
 	puts_to(text, status_phrase(status));
-	puts_to(text, "\n");
+	put(text, SLICE("\n"));
 	puts_to(text, reason_text(answer->facts->reason));
-	puts_to(text, ".\n\n");
+	put(text, SLICE(".\n\n"));
 	put_rows(answer, put_text_row, text);
 }
 
@@ -428,34 +431,34 @@ write_html(const struct answer *answer, struct text *text)
 {
 	int status = answer->facts->status;
 
-	puts_to(text,
-	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-	    "<meta charset=\"utf-8\">\n"
-	    "<meta name=\"viewport\" content=\"width=device-width\">\n"
-	    "<title>");
+	put(text,
+	    SLICE("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+		  "<meta charset=\"utf-8\">\n"
+		  "<meta name=\"viewport\" content=\"width=device-width\">\n"
+		  "<title>"));
 	put_status(text, status, " ");
 	puts_to(text, status_phrase(status));
-	puts_to(text, "</title>\n<style>\n"
-		      ":root { color-scheme: light dark }\n"
-		      "body { font: 1rem/1.5 sans-serif; max-width: 40rem; "
-		      "margin: 4rem auto; padding: 0 1rem }\n"
-		      "dd { margin: 0 0 .5rem; overflow-wrap: anywhere }\n"
-		      "</style>\n</head>\n<body>\n<h1>");
+	put(text, SLICE("</title>\n<style>\n"
+			":root { color-scheme: light dark }\n"
+			"body { font: 1rem/1.5 sans-serif; max-width: 40rem; "
+			"margin: 4rem auto; padding: 0 1rem }\n"
+			"dd { margin: 0 0 .5rem; overflow-wrap: anywhere }\n"
+			"</style>\n</head>\n<body>\n<h1>"));
 	put_status(text, status, " ");
 	puts_to(text, status_phrase(status));
-	puts_to(text, "</h1>\n<p>");
+	put(text, SLICE("</h1>\n<p>"));
 	put_escaped(text, slice_of(reason_text(answer->facts->reason)),
-	    LOCATION_SHOWN, entity_of);
-	puts_to(text, ".</p>\n<dl>\n");
+	    LOCATION_SHOWN, ODD | MARKUP);
+	put(text, SLICE(".</p>\n<dl>\n"));
 	put_rows(answer, put_html_row, text);
-	puts_to(text, "</dl>\n</body>\n</html>\n");
+	put(text, SLICE("</dl>\n</body>\n</html>\n"));
 }
 
 static void
 write_body(const struct answer *answer, struct text *text)
 {
 	if (answer->is_ping)
-		puts_to(text, "ok\n");
+		put(text, SLICE("ok\n"));
 	else if (answer->form == FORM_JSON)
 		write_json(answer, text);
 	else if (answer->form == FORM_HTML)
@@ -488,7 +491,7 @@ add_content_fields(const struct answer *answer, struct slice body,
 		add(head, FIELD_OTHER, SLICE("Vary"), SLICE("Accept"));
 	if (answer->is_head)
 		add(head, FIELD_CONTENT_LENGTH, SLICE("Content-Length"),
-		    arena_printf(arena, "%zu", body.len));
+		    arena_number(arena, body.len));
 }
 
 /* What a cache may keep by itself (RFC 9110 15.1) is the operator's choice;
@@ -537,20 +540,24 @@ static struct slice
 proxy_status(const struct answer *answer, struct arena *arena)
 {
 	const struct answer_facts *facts = answer->facts;
-	const char *error = errors[facts->reason], *quote = "";
+	const char *error = errors[facts->reason];
+	struct slice quote = SLICE("");
 	struct slice name = SLICE("methodgate");
 
 	if (answer->site != NULL && answer->site->via.len > 0)
 		name = answer->site->via;
 	/* A token of RFC 8941 begins with a letter, one of HTTP need not. */
 	if ((name.at[0] | 0x20) < 'a' || (name.at[0] | 0x20) > 'z')
-		quote = "\"";
+		quote = SLICE("\"");
 	if (error == NULL && facts->status == 403)
 		error = "http_request_denied";
 	else if (error == NULL)
 		error = "http_request_error";
-	return arena_printf(arena, "%s%.*s%s; error=%s; details=\"%s\"", quote,
-	    SLICE_ARG(name), quote, error, reason_word(facts->reason));
+	return arena_join(arena,
+	    (struct slice[]){quote, name, quote, SLICE("; error="),
+		slice_of(error), SLICE("; details=\""),
+		slice_of(reason_word(facts->reason)), SLICE("\"")},
+	    8);
 }
 
 static void
@@ -566,7 +573,7 @@ add_fields(const struct answer *answer, struct arena *arena, struct head *head)
 	add_cache_control(answer, arena, head);
 	if (facts->status == 503)
 		add(head, FIELD_OTHER, SLICE("Retry-After"),
-		    arena_printf(arena, "%u",
+		    arena_number(arena,
 			facts->retry_after > 0 ? facts->retry_after : 1));
 	add(head, FIELD_OTHER, SLICE("Proxy-Status"),
 	    proxy_status(answer, arena));

@@ -449,8 +449,8 @@ frame(struct turn *turn, const struct head *head, struct body_plan plan,
 {
 	bool bodyless =
 	    turn->is_head || head->status == 204 || head->status == 304;
-	const char *connection = "";
-	int n = 0;
+	struct slice connection = SLICE("");
+	char *at = out;
 
 	turn->out_kind = bodyless ? BODY_NONE : plan.kind;
 	turn->out_left = plan.kind == BODY_LENGTH ? plan.length : 0;
@@ -461,21 +461,17 @@ frame(struct turn *turn, const struct head *head, struct body_plan plan,
 	if (turn->out_kind == BODY_CLOSE)
 		turn->persistent = false;
 	if (turn->out_kind == BODY_TUNNEL)
-		connection = "Connection: upgrade\r\n";
+		connection = SLICE("Connection: upgrade\r\n");
 	else if (!turn->persistent)
-		connection = "Connection: close\r\n";
+		connection = SLICE("Connection: close\r\n");
 	else if (!turn->minor1)
-		connection = "Connection: keep-alive\r\n";
+		connection = SLICE("Connection: keep-alive\r\n");
 	if (turn->out_kind == BODY_CHUNKED)
-		n = snprintf(
-		    out, 96, "Transfer-Encoding: chunked\r\n%s", connection);
-	else if (bodyless || turn->out_kind == BODY_CLOSE ||
-		 turn->out_kind == BODY_TUNNEL)
-		n = snprintf(out, 96, "%s", connection);
-	else
-		n = snprintf(out, 96, "Content-Length: %llu\r\n%s",
-		    (unsigned long long)turn->out_left, connection);
-	return (size_t)n;
+		at = slice_put(at, SLICE("Transfer-Encoding: chunked\r\n"));
+	else if (!bodyless && turn->out_kind != BODY_CLOSE &&
+		 turn->out_kind != BODY_TUNNEL)
+		at = h1_length_write(turn->out_left, at);
+	return (size_t)(slice_put(at, connection) - out);
 }
 
 /* Both ways are open from here on, until each has had its FIN. What the client

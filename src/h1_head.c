@@ -18,6 +18,7 @@ static_assert(FIELD_ID_COUNT <= 64, "a bit for each field_id");
 
 struct reader {
 	const char *at, *end; /* borrowed: what is left of the caller's bytes */
+	const char *start;    /* of them all */
 	const struct h1_limits *limits;
 	struct head *head;
 	uint64_t seen; /* bit for each field_id that came */
@@ -60,14 +61,13 @@ static enum h1_result read_within_limit(
 static enum reason judge_framing(const struct head *head);
 static bool length_of(const struct head *head, uint64_t *length);
 static enum h1_result read_fields(struct reader *r);
-static bool is_writable(struct slice s);
-static char *put(char *out, struct slice s);
 
 enum h1_result
 h1_request_read(struct slice buf, const struct h1_limits *limits,
     struct head *head, size_t *used, enum reason *why)
 {
-	struct reader r = {.at = buf.at, .limits = limits, .head = head};
+	struct reader r = {
+	    .at = buf.at, .start = buf.at, .limits = limits, .head = head};
 	enum h1_result result = read_within_limit(&r, buf, true);
 
 	*why = r.why;
@@ -79,7 +79,8 @@ enum h1_result
 h1_response_read(struct slice buf, const struct h1_limits *limits,
     struct head *head, size_t *used, enum reason *why)
 {
-	struct reader r = {.at = buf.at, .limits = limits, .head = head};
+	struct reader r = {
+	    .at = buf.at, .start = buf.at, .limits = limits, .head = head};
 	enum h1_result result = read_within_limit(&r, buf, false);
 
 	if (r.why == REASON_NONE)
@@ -98,6 +99,7 @@ h1_trailers_read(
     struct slice section, const struct h1_limits *limits, struct head *head)
 {
 	struct reader r = {.at = section.at,
+	    .start = section.at,
 	    .end = section.at + section.len,
 	    .limits = limits,
 	    .head = head};
@@ -175,54 +177,126 @@ h1_head_size(const struct head *head)
 	return size;
 }
 
+char *
+h1_length_write(uint64_t length, char *out)
+{
+	out = slice_put(out, SLICE("Content-Length: "));
+	return slice_put(slice_put_u64(out, length), SLICE("\r\n"));
+}
+
+/* How many CRs, LFs and NULs a run of bytes has. */
+struct ends {
+	unsigned cr, lf, nul;
+};
+
+#ifdef __SSE2__
+/* The sum of sixteen bytes that were each counted down from 0. */
+static unsigned
+total(__m128i counts)
+{
+	__m128i zero = _mm_setzero_si128();
+	__m128i sums = _mm_sad_epu8(_mm_sub_epi8(zero, counts), zero);
+
+	return (unsigned)(_mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4));
+}
+
+/* Of whole blocks of sixteen bytes, at most 255. */
+static struct ends
+count_blocks(const char *at, size_t blocks)
+{
+	__m128i zero = _mm_setzero_si128(), cr = zero, lf = zero, nul = zero;
+
+	for (; blocks-- > 0; at += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+
+		cr = _mm_add_epi8(cr, _mm_cmpeq_epi8(v, _mm_set1_epi8('\r')));
+		lf = _mm_add_epi8(lf, _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
+		nul = _mm_add_epi8(nul, _mm_cmpeq_epi8(v, zero));
+	}
+	return (struct ends){total(cr), total(lf), total(nul)};
+}
+#endif
+
+static struct ends
+count_ends(const char *at, const char *end)
+{
+	struct ends ends = {0, 0, 0};
+#ifdef __SSE2__
+	while (end - at >= 16) {
+		size_t blocks = (size_t)(end - at) / 16;
+		struct ends some;
+
+		blocks = blocks < 255 ? blocks : 255;
+		some = count_blocks(at, blocks);
+		ends.cr += some.cr;
+		ends.lf += some.lf;
+		ends.nul += some.nul;
+		at += blocks * 16;
+	}
+#endif
+	for (; at < end; at++) {
+		ends.cr += *at == '\r';
+		ends.lf += *at == '\n';
+		ends.nul += *at == '\0';
+	}
+	return ends;
+}
+
+/* No more lines may be written than are meant. */
+static void
+check_lines(const char *from, const char *to, unsigned lines)
+{
+	struct ends ends = count_ends(from, to);
+
+	assert(ends.cr == lines && ends.lf == lines && ends.nul == 0);
+	(void)ends;
+}
+
+static char *
+write_fields(const struct head *head, char *at)
+{
+	for (unsigned i = 0; i < head->field_count; i++) {
+		at = slice_put(at, head->fields[i].name);
+		at = slice_put(at, SLICE(": "));
+		at = slice_put(at, head->fields[i].value);
+		at = slice_put(at, SLICE("\r\n"));
+	}
+	return slice_put(at, SLICE("\r\n"));
+}
+
 size_t
 h1_head_write(const struct head *head, char *out)
 {
 	char *at = out;
 
 	if (head->status == 0) {
-		assert(is_token(head->method) && is_writable(head->target));
-		at = put(at, head->method);
+		assert(is_token(head->method));
+		at = slice_put(at, head->method);
 		*at++ = ' ';
-		at = put(at, head->target);
-		at = put(at, SLICE(" HTTP/1.1\r\n"));
+		at = slice_put(at, head->target);
+		at = slice_put(at, SLICE(" HTTP/1.1\r\n"));
 	} else {
 		assert(head->status >= 100 && head->status <= 999);
-		assert(is_writable(head->phrase));
-		at = put(at, SLICE("HTTP/1.1 "));
+		at = slice_put(at, SLICE("HTTP/1.1 "));
 		*at++ = (char)('0' + head->status / 100);
 		*at++ = (char)('0' + head->status / 10 % 10);
 		*at++ = (char)('0' + head->status % 10);
 		*at++ = ' ';
-		at = put(at, head->phrase);
-		at = put(at, SLICE("\r\n"));
+		at = slice_put(at, head->phrase);
+		at = slice_put(at, SLICE("\r\n"));
 	}
-	at += h1_fields_write(head, at);
+	at = write_fields(head, at);
+	check_lines(out, at, head->field_count + 2);
 	return (size_t)(at - out);
 }
 
 size_t
 h1_fields_write(const struct head *head, char *out)
 {
-	char *at = out;
+	char *end = write_fields(head, out);
 
-	for (unsigned i = 0; i < head->field_count; i++) {
-		assert(is_writable(head->fields[i].value));
-		at = put(at, head->fields[i].name);
-		at = put(at, SLICE(": "));
-		at = put(at, head->fields[i].value);
-		at = put(at, SLICE("\r\n"));
-	}
-	at = put(at, SLICE("\r\n"));
-	return (size_t)(at - out);
-}
-
-static char *
-put(char *out, struct slice s)
-{
-	if (s.len > 0)
-		memcpy(out, s.at, s.len);
-	return out + s.len;
+	check_lines(out, end, head->field_count + 1);
+	return (size_t)(end - out);
 }
 
 static bool
@@ -231,44 +305,61 @@ is_kind(char c, unsigned what)
 	return (kind[(unsigned char)c] & what) != 0;
 }
 
-/* The first control byte but HTAB in [at, end), or end. */
+#ifdef __SSE2__
+/* A bit for each of sixteen bytes that is a control byte, but not HTAB. */
+static unsigned
+controls(const char *at)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+	__m128i tab = _mm_cmpeq_epi8(v, _mm_set1_epi8('\t'));
+	__m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
+
+	return (unsigned)_mm_movemask_epi8(
+	    _mm_or_si128(_mm_andnot_si128(tab, low), del));
+}
+#endif
+
+/* The first control byte but HTAB in [at, r->end), or the end. The last few
+ * bytes are looked at together with some before them. */
 static const char *
-text_end(const char *at, const char *end)
+text_end(const struct reader *r, const char *at)
 {
 #ifdef __SSE2__
-	const __m128i low = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'),
-		      del = _mm_set1_epi8(0x7f);
+	unsigned mask;
 
-	for (; end - at >= 16; at += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-		__m128i control = _mm_andnot_si128(_mm_cmpeq_epi8(v, tab),
-		    _mm_cmpeq_epi8(_mm_min_epu8(v, low), v));
-		int mask = _mm_movemask_epi8(
-		    _mm_or_si128(control, _mm_cmpeq_epi8(v, del)));
-
-		if (mask != 0)
-			return at + __builtin_ctz((unsigned)mask);
+	for (; r->end - at >= 16; at += 16)
+		if ((mask = controls(at)) != 0)
+			return at + __builtin_ctz(mask);
+	if (r->end - r->start >= 16) {
+		mask = controls(r->end - 16) >> (16 - (r->end - at));
+		return mask != 0 ? at + __builtin_ctz(mask) : r->end;
 	}
 #endif
-	while (at < end && is_kind(*at, TEXT))
+	while (at < r->end && is_kind(*at, TEXT))
 		at++;
 	return at;
 }
 
-/* False when the bytes would end a line, or a string in the next parser. */
-static bool
-is_writable(struct slice s)
+/* The colon in the next sixteen bytes, or NULL: not there, or not told. */
+static const char *
+colon_near(const struct reader *r, const char *at)
 {
-	const char *end;
+#ifdef __SSE2__
+	__m128i v;
+	unsigned mask;
 
-	if (s.len == 0)
-		return true;
-	end = s.at + s.len;
-	for (const char *at = text_end(s.at, end); at < end;
-	     at = text_end(at + 1, end))
-		if (*at == '\r' || *at == '\n' || *at == '\0')
-			return false;
-	return true;
+	if (r->end - at < 16)
+		return NULL;
+	v = _mm_loadu_si128((const __m128i *)(const void *)at);
+	mask =
+	    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(':')));
+	return mask != 0 ? at + __builtin_ctz(mask) : NULL;
+#else
+	(void)r;
+	(void)at;
+	return NULL;
+#endif
 }
 
 static enum h1_result
@@ -430,7 +521,7 @@ read_status_line(struct reader *r)
 	/* Many servers leave out the space with the phrase (RFC 9112 4). */
 	if (r->at < r->end && *r->at == ' ') {
 		start = ++r->at;
-		r->at = text_end(r->at, r->end);
+		r->at = text_end(r, r->at);
 		head->phrase = (struct slice){start, (size_t)(r->at - start)};
 	}
 	return read_crlf(r, REASON_MALFORMED_REQUEST_LINE);
@@ -444,7 +535,7 @@ read_value(struct reader *r, struct slice *value)
 	while (r->at < r->end && (*r->at == ' ' || *r->at == '\t'))
 		r->at++;
 	start = r->at;
-	stop = r->at = text_end(start, r->end);
+	stop = r->at = text_end(r, start);
 	while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t'))
 		stop--;
 	*value = (struct slice){start, (size_t)(stop - start)};
@@ -456,11 +547,18 @@ read_field(struct reader *r)
 {
 	struct head *head = r->head;
 	struct field *field = &head->fields[head->field_count];
-	const char *start = r->at, *at = start;
+	const char *start = r->at, *at = start, *colon = colon_near(r, start);
 	enum h1_result result;
 
 	if (head->field_count == r->limits->fields)
 		return bad(r, REASON_FIELDS_TOO_MANY);
+	field->id = FIELD_OTHER;
+	if (colon != NULL)
+		field->id =
+		    field_find((struct slice){start, (size_t)(colon - start)});
+	/* the names that are known are tokens */
+	if (field->id != FIELD_OTHER)
+		at = colon;
 	while (at < r->end && is_kind(*at, TCHAR))
 		at++;
 	r->at = at;
@@ -474,7 +572,8 @@ read_field(struct reader *r)
 	r->at++;
 	if ((result = read_value(r, &field->value)) != H1_DONE)
 		return result;
-	field->id = field_find(field->name);
+	if (colon == NULL)
+		field->id = field_find(field->name);
 	r->seen |= (uint64_t)1 << field->id;
 	head->field_count++;
 	return H1_DONE;
@@ -671,6 +770,7 @@ read_within_limit(struct reader *r, struct slice buf, bool request)
 		return H1_MORE;
 	r->end = buf.at + len;
 	result = read_head(r, request);
+	r->head->raw = (struct slice){buf.at, (size_t)(r->at - buf.at)};
 	if (result == H1_MORE && len == r->limits->head)
 		return bad(r, REASON_HEAD_TOO_LARGE);
 	return result;

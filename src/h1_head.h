@@ -58,6 +58,9 @@ bool h1_trailers_read(
 
 /* Bytes that h1_head_write needs at most. */
 size_t h1_head_size(const struct head *head);
+/* Writes "Content-Length: N" and CRLF; returns their end. */
+#define H1_LENGTH_MAX (sizeof("Content-Length: \r\n") - 1 + SLICE_DIGITS)
+char *h1_length_write(uint64_t length, char *out);
 /* The fields and the empty line alone, as for trailers; the length. */
 size_t h1_fields_write(const struct head *head, char *out);
 /* Writes "METHOD target HTTP/1.1" or "HTTP/1.1 status phrase", the fields as

@@ -179,24 +179,29 @@ copy_part(struct slice part, struct slice whole, struct slice copy,
 void
 head_copy(struct head *to, const struct head *from, struct arena *arena)
 {
+	struct slice raw = from->raw, all = arena_copy(arena, raw), target;
 	struct field *fields =
 	    arena_alloc(arena, from->field_count * sizeof(*fields));
-	unsigned i;
 
-	for (i = 0; i < from->field_count; i++)
+	for (unsigned i = 0; i < from->field_count; i++) {
+		const struct field *field = &from->fields[i];
+
 		fields[i] = (struct field){
-		    .name = arena_copy(arena, from->fields[i].name),
-		    .value = arena_copy(arena, from->fields[i].value),
-		    .id = from->fields[i].id};
+		    .name = copy_part(field->name, raw, all, arena),
+		    .value = copy_part(field->value, raw, all, arena),
+		    .id = field->id};
+	}
 	*to = *from;
+	to->raw = all;
 	to->fields = fields;
-	to->method = arena_copy(arena, from->method);
-	to->scheme = arena_copy(arena, from->scheme);
-	to->authority = arena_copy(arena, from->authority);
-	to->target = arena_copy(arena, from->target);
-	to->path = copy_part(from->path, from->target, to->target, arena);
-	to->query = copy_part(from->query, from->target, to->target, arena);
-	to->phrase = arena_copy(arena, from->phrase);
+	to->method = copy_part(from->method, raw, all, arena);
+	to->scheme = copy_part(from->scheme, raw, all, arena);
+	to->authority = copy_part(from->authority, raw, all, arena);
+	target = copy_part(from->target, raw, all, arena);
+	to->target = target;
+	to->path = copy_part(from->path, from->target, target, arena);
+	to->query = copy_part(from->query, from->target, target, arena);
+	to->phrase = copy_part(from->phrase, raw, all, arena);
 }
 
 /* As servers fold names into variables: HTTP_X_FORWARDED_FOR. */
@@ -222,6 +227,13 @@ field_folds_alike(struct slice name, struct slice other)
 }
 
 /* The year begins in March here, so that the leap day is its last. */
+static void
+put_two(char *out, uint64_t number)
+{
+	out[0] = (char)('0' + number / 10 % 10);
+	out[1] = (char)('0' + number % 10);
+}
+
 struct slice
 http_date(time_t now, struct arena *arena)
 {
@@ -239,12 +251,19 @@ http_date(time_t now, struct arena *arena)
 	    of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	uint64_t month = (5 * of_year + 2) / 153;
 	uint64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
+	static const char form[] = "Thu, 01 Jan 1970 00:00:00 GMT";
+	char *text = arena_alloc(arena, sizeof(form));
 
-	return arena_printf(arena,
-	    "%s, %02" PRIu64 " %s %04" PRIu64 " %02" PRIu64 ":%02" PRIu64
-	    ":%02" PRIu64 " GMT",
-	    days[day % 7], of_year - (153 * month + 2) / 5 + 1, months[month],
-	    year, clock / 3600, clock / 60 % 60, clock % 60);
+	memcpy(text, form, sizeof(form) - 1);
+	memcpy(text, days[day % 7], 3);
+	put_two(text + 5, of_year - (153 * month + 2) / 5 + 1);
+	memcpy(text + 8, months[month], 3);
+	put_two(text + 12, year / 100 % 100);
+	put_two(text + 14, year % 100);
+	put_two(text + 17, clock / 3600);
+	put_two(text + 20, clock / 60 % 60);
+	put_two(text + 23, clock % 60);
+	return (struct slice){text, sizeof(form) - 1};
 }
 
 bool

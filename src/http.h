@@ -90,6 +90,7 @@ struct head {
 	int status; /* 100 to 599; 0 in a request */
 	struct slice phrase;
 	/* both */
+	struct slice raw; /* the bytes that it was read from; may be empty */
 	unsigned minor; /* HTTP/1.minor: 0 or 1 */
 	struct field *fields;
 	unsigned field_count;
@@ -121,7 +122,8 @@ const struct field *head_named(const struct head *head, struct slice name);
 unsigned head_count(const struct head *head, enum field_id id);
 /* True when some field of the id has the token in its comma list. */
 bool head_has_token(const struct head *head, enum field_id id, struct slice t);
-/* A copy whose bytes and fields live in the arena. */
+/* A copy whose bytes and fields live in the arena; what lies in raw is copied
+ * as one. */
 void head_copy(struct head *to, const struct head *from, struct arena *arena);
 /* IMF-fixdate (RFC 9110 5.6.7), whatever the locale; "Thu, 01 Jan 1970 ...".
  */

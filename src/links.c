@@ -159,7 +159,7 @@ links_take(struct links *links, const struct addr *addr, uint32_t max_idle)
 {
 	struct link_server *server = find_server(links, addr);
 	struct link *link, *next;
-	uint64_t now = loop_now();
+	uint64_t now = loop_now(), wakeup = loop_wakeup(links->loop);
 
 	if (server == NULL)
 		return NULL;
@@ -168,7 +168,9 @@ links_take(struct links *links, const struct addr *addr, uint32_t max_idle)
 		next = TAILQ_NEXT(link, entry);
 		if (now - link->idle_since >= max_idle)
 			return NULL;
-		if (now < link->idle_until && is_quiet(link)) {
+		if (now < link->idle_until &&
+		    ((max_idle == UINT32_MAX && link->kept == wakeup) ||
+			is_quiet(link))) {
 			leave_idle(link);
 			link->reused = true;
 			return link;
@@ -192,6 +194,7 @@ links_keep(struct link *link, unsigned max, uint32_t ms, uint32_t hint)
 		links_close(TAILQ_LAST(&server->idle, link_list));
 	link->user = NULL;
 	link->wire.events = &idle_events;
+	link->kept = loop_wakeup(link->links->loop);
 	link->idle_since = loop_now();
 	link->idle_until = link->idle_since + (hint < ms ? hint : ms);
 	TAILQ_INSERT_HEAD(&server->idle, link, entry);

@@ -25,6 +25,7 @@ struct link {
 	TAILQ_ENTRY(link) entry;	 /* among the idle ones of the server */
 	struct timer timer;		 /* until it has been idle too long */
 	uint64_t idle_since, idle_until; /* ms */
+	uint64_t kept;			 /* loop_wakeup of links_keep */
 	void *user;			 /* whose turn it is; NULL while idle */
 	bool idle;			 /* it is among the idle ones */
 	bool reused;			 /* it has carried an exchange before */
@@ -42,8 +43,10 @@ void links_init(struct links *links, struct loop *loop);
 /* Idle ones close. Others, and every transport, must be gone. */
 void links_done(struct links *links);
 
-/* The latest idle link to the address that still stands (one MSG_PEEK each),
- * or NULL. max_idle: it has been idle for less than so many ms. */
+/* The latest idle link to the address that still stands, or NULL. It is looked
+ * at first (one MSG_PEEK), but for one that was emptied and kept in this very
+ * wakeup. max_idle: it has been idle for less than so many ms, and is looked at
+ * always; UINT32_MAX: whatever finds it closed can be sent again. */
 struct link *links_take(
     struct links *links, const struct addr *addr, uint32_t max_idle);
 /* A link that connects, to IPv4, IPv6 or a unix socket; writable tells when it

@@ -142,6 +142,16 @@ loop_now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* libevent reads the clock once for all callbacks of a wakeup. */
+uint64_t
+loop_wakeup(const struct loop *loop)
+{
+	struct timeval when;
+
+	event_base_gettimeofday_cached(loop->base, &when);
+	return (uint64_t)when.tv_sec * 1000000 + (uint64_t)when.tv_usec;
+}
+
 /* ---- timers ---- */
 
 /* Every span is taken. The smallest larger one will do; else the largest grows:

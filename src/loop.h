@@ -73,6 +73,9 @@ void loop_stop(struct loop *loop); /* own thread only; use loop_post else */
 uint64_t loop_now(void);
 /* Microseconds of CLOCK_MONOTONIC, for durations in logs. */
 uint64_t loop_now_us(void);
+/* Tells one wakeup of the loop from another: the same number all through its
+ * callbacks (no system call). Only inside of them. */
+uint64_t loop_wakeup(const struct loop *loop);
 /* Re-arms when armed. Fires at most a quarter of a second late, never early; a
  * span of 0 at the next tick. fn runs unarmed: it may start or stop any timer
  * and free its own memory. More than LOOP_SPANS distinct spans in use: rounded

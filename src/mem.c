@@ -199,6 +199,29 @@ arena_copy(struct arena *arena, struct slice s)
 }
 
 struct slice
+arena_join(struct arena *arena, const struct slice *parts, unsigned count)
+{
+	size_t len = 0;
+	char *text, *at;
+
+	for (unsigned i = 0; i < count; i++)
+		len += parts[i].len;
+	at = text = arena_alloc(arena, len);
+	for (unsigned i = 0; i < count; i++)
+		at = slice_put(at, parts[i]);
+	return (struct slice){text, len};
+}
+
+struct slice
+arena_number(struct arena *arena, uint64_t number)
+{
+	char *text = arena_alloc(arena, SLICE_DIGITS);
+
+	return (struct slice){
+	    text, (size_t)(slice_put_u64(text, number) - text)};
+}
+
+struct slice
 arena_printf(struct arena *arena, const char *fmt, ...)
 {
 	size_t room = (size_t)(arena->end - arena->at), size;

@@ -37,7 +37,11 @@ void arena_init(struct arena *arena, struct pool *pool);
 void *arena_alloc(
     struct arena *arena, size_t size); /* aligned 16, not zeroed */
 struct slice arena_copy(struct arena *arena, struct slice s);
-/* printf into the arena; NUL-terminated, the slice is without the NUL. */
+/* One after the other. */
+struct slice arena_join(
+    struct arena *arena, const struct slice *parts, unsigned count);
+struct slice arena_number(struct arena *arena, uint64_t number); /* decimal */
+/* printf into the arena, for where it is rare; NUL-terminated, the slice is without the NUL. */
 struct slice arena_printf(struct arena *arena, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void arena_done(struct arena *arena); /* reusable afterwards */

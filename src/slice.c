@@ -153,6 +153,19 @@ escape_byte(char *out, unsigned char byte)
 	return out;
 }
 
+char *
+slice_put_u64(char *out, uint64_t number)
+{
+	char digits[SLICE_DIGITS], *first = digits + sizeof(digits);
+
+	do {
+		*--first = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return slice_put(out,
+	    (struct slice){first, (size_t)(digits + sizeof(digits) - first)});
+}
+
 size_t
 slice_escape_json(char *out, struct slice s, size_t max)
 {

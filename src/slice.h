@@ -59,6 +59,17 @@ bool slice_next(struct slice *rest, char sep, struct slice *element);
 bool slice_list_has(struct slice list, struct slice token);
 /* Digits only, at most 19 of them, no sign; false on anything else or empty. */
 bool slice_to_u64(struct slice s, uint64_t *out);
+/* Writes s, and the end of what was written. */
+static inline char *
+slice_put(char *out, struct slice s)
+{
+	if (s.len > 0)
+		memcpy(out, s.at, s.len);
+	return out + s.len;
+}
+#define SLICE_DIGITS 20 /* of a number at most */
+/* Writes the number in decimal, and its end. */
+char *slice_put_u64(char *out, uint64_t number);
 /* Appends a NUL-terminated, escaped, bounded copy for logs and JSON: control
  * bytes, non-ASCII, quote and backslash become \u00XX; at most max source
  * bytes, then "..." Returns the number of bytes written to out (without NUL),

@@ -277,17 +277,17 @@ put(struct native *t, const struct slice *pieces, int count)
 
 static size_t
 write_framing(const struct head *head, struct body_plan plan,
-    const char *connection, char out[96])
+    struct slice connection, char out[96])
 {
+	char *at = out;
+
 	if (plan.kind == BODY_CHUNKED)
-		return (size_t)snprintf(out, 96,
-		    "Transfer-Encoding: chunked\r\n%s\r\n", connection);
-	if (plan.kind == BODY_LENGTH ||
-	    method_has_content(method_find(head->method, NULL)))
-		return (size_t)snprintf(out, 96,
-		    "Content-Length: %llu\r\n%s\r\n",
-		    (unsigned long long)plan.length, connection);
-	return (size_t)snprintf(out, 96, "%s\r\n", connection);
+		at = slice_put(at, SLICE("Transfer-Encoding: chunked\r\n"));
+	else if (plan.kind == BODY_LENGTH ||
+		 method_has_content(method_find(head->method, NULL)))
+		at = h1_length_write(plan.length, at);
+	at = slice_put(at, connection);
+	return (size_t)(slice_put(at, SLICE("\r\n")) - out);
 }
 
 /* The head with its framing, into `out`. RFC 9110 7.8: who asks to upgrade says
@@ -296,15 +296,15 @@ write_framing(const struct head *head, struct body_plan plan,
 static void
 put_head(struct native *t, const struct head *head, struct body_plan plan)
 {
-	const char *connection = "";
+	struct slice connection = SLICE("");
 	char *to = buffer_reserve(&t->out, h1_head_size(head) + 96);
 	size_t len = h1_head_write(head, to) - 2;
 
 	if (t->upgrade.len > 0)
-		connection = "Connection: upgrade\r\n";
+		connection = SLICE("Connection: upgrade\r\n");
 	else if ((t->keep.max == 0 || t->keep.ms == 0) &&
 		 head_field(head, FIELD_CONNECTION) == NULL)
-		connection = "Connection: close\r\n";
+		connection = SLICE("Connection: close\r\n");
 	len += write_framing(head, plan, connection, to + len);
 	t->out.end += (uint32_t)len;
 }

@@ -64,7 +64,7 @@ wire_read(struct wire *wire, void *to, size_t size)
 	ssize_t n;
 
 	do
-		n = read(wire->fd, to, size);
+		n = recv(wire->fd, to, size, 0);
 	while (n < 0 && errno == EINTR);
 	if (n == 0 && wire->watch == WIRE_WATCHING && is_broken(wire->fd))
 		return WIRE_FAILED;

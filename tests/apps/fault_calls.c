@@ -73,15 +73,15 @@ fails(enum fault fault)
 }
 
 ssize_t
-read(int fd, void *to, size_t size)
+recv(int fd, void *to, size_t size, int flags)
 {
-	enum fault fault = next_fault(fd);
+	enum fault fault = (flags & MSG_PEEK) != 0 ? NONE : next_fault(fd);
 
 	if (fails(fault == PIPE ? RESET : fault))
 		return -1;
 	if (fault == ONE_BYTE && size > 1)
 		size = 1;
-	return syscall(SYS_read, fd, to, size);
+	return syscall(SYS_recvfrom, fd, to, size, flags, NULL, NULL);
 }
 
 ssize_t

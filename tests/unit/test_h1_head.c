@@ -1395,6 +1395,22 @@ START_TEST(what_would_split_a_request_is_never_written)
 }
 END_TEST
 
+/* Wherever in a long head it stands. */
+START_TEST(a_line_end_is_found_at_every_place)
+{
+	char value[300], out[512];
+	struct field field = {SLICE("X"), {value, sizeof(value)}, FIELD_OTHER};
+	struct head head = {.method = SLICE("GET"),
+	    .target = SLICE("/"),
+	    .fields = &field,
+	    .field_count = 1};
+
+	memset(value, 'v', sizeof(value));
+	value[_i] = _i % 3 == 0 ? '\r' : _i % 3 == 1 ? '\n' : '\0';
+	h1_head_write(&head, out);
+}
+END_TEST
+
 START_TEST(what_would_split_a_response_is_never_written)
 {
 	struct head head = {.status = 200, .phrase = SLICE("OK\r\nX: b")};
@@ -1463,6 +1479,8 @@ answers(void)
 	    (int)COUNT(unwritable));
 	tcase_add_test_raise_signal(
 	    tcase, what_would_split_a_response_is_never_written, SIGABRT);
+	tcase_add_loop_test_raise_signal(
+	    tcase, a_line_end_is_found_at_every_place, SIGABRT, 230, 300);
 	return tcase;
 }
 

@@ -263,6 +263,24 @@ START_TEST(a_copy_is_the_arenas_own)
 }
 END_TEST
 
+START_TEST(parts_are_joined_in_their_order)
+{
+	const struct slice parts[] = {
+	    SLICE("a"), SLICE_NONE, SLICE("bcd"), SLICE("")};
+	struct slice joined;
+	struct arena arena;
+
+	arena_init(&arena, NULL);
+	joined = arena_join(&arena, parts, 4);
+	ck_assert(slice_eq(joined, SLICE("abcd")));
+	ck_assert_uint_eq(arena_join(&arena, parts, 0).len, 0);
+	ck_assert(slice_eq(arena_number(&arena, 0), SLICE("0")));
+	ck_assert(slice_eq(
+	    arena_number(&arena, UINT64_MAX), SLICE("18446744073709551615")));
+	arena_done(&arena);
+}
+END_TEST
+
 START_TEST(printed_text_of_any_length_is_whole)
 {
 	struct arena arena;
@@ -471,6 +489,7 @@ main(void)
 	tcase_add_test(tcase, an_arena_takes_one_block_for_small_things);
 	tcase_add_test(tcase, a_large_request_leaves_the_block_in_use);
 	tcase_add_test(tcase, a_copy_is_the_arenas_own);
+	tcase_add_test(tcase, parts_are_joined_in_their_order);
 	tcase_add_test(tcase, printed_text_of_any_length_is_whole);
 	tcase_add_test(tcase, a_buffer_is_a_queue_of_bytes);
 	tcase_add_test(tcase, an_empty_buffer_holds_no_memory);

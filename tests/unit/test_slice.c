@@ -274,6 +274,30 @@ START_TEST(escaping_never_needs_more_than_promised)
 }
 END_TEST
 
+START_TEST(numbers_are_written_as_printf_does)
+{
+	static const uint64_t rows[] = {0, 1, 9, 10, 99, 100, 4294967295u,
+	    4294967296u, UINT64_C(10000000000000000000), UINT64_MAX};
+	char out[SLICE_DIGITS + 1], wanted[SLICE_DIGITS + 1];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(wanted, sizeof(wanted), "%ju", (uintmax_t)rows[i]);
+		*slice_put_u64(out, rows[i]) = '\0';
+		ck_assert_str_eq(out, wanted);
+	}
+}
+END_TEST
+
+START_TEST(what_is_put_ends_where_it_says)
+{
+	char out[8] = "-------";
+
+	ck_assert_ptr_eq(slice_put(out, SLICE("abc")), out + 3);
+	ck_assert_str_eq(out, "abc----");
+	ck_assert_ptr_eq(slice_put(out, SLICE_NONE), out);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -293,6 +317,8 @@ main(void)
 	tcase_add_test(tcase, numbers_are_digits_only);
 	tcase_add_test(tcase, escaped_text_is_json);
 	tcase_add_test(tcase, escaping_never_needs_more_than_promised);
+	tcase_add_test(tcase, numbers_are_written_as_printf_does);
+	tcase_add_test(tcase, what_is_put_ends_where_it_says);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -63,24 +63,15 @@ fail_with(enum fault fault)
 }
 
 ssize_t
-read(int fd, void *to, size_t size)
-{
-	enum fault fault = count_call(READ, fd);
-
-	if (fault == AGAIN || fault == RESET)
-		return fail_with(fault);
-	if (fault == ONE_BYTE && size > 1)
-		size = 1;
-	return syscall(SYS_read, fd, to, size);
-}
-
-ssize_t
 recv(int fd, void *to, size_t size, int flags)
 {
-	enum fault fault = count_call(PEEK, fd);
+	bool peek = (flags & MSG_PEEK) != 0;
+	enum fault fault = count_call(peek ? PEEK : READ, fd);
 
-	if (fault != FAULT_NONE)
-		return fail_with(RESET);
+	if (fault == AGAIN || fault == RESET || (peek && fault != FAULT_NONE))
+		return fail_with(peek ? RESET : fault);
+	if (fault == ONE_BYTE && size > 1)
+		size = 1;
 	return syscall(SYS_recvfrom, fd, to, size, flags, NULL, NULL);
 }
 
@@ -489,7 +480,7 @@ run_all(struct runner *r, unsigned count)
 		event_base_loop(r->bench->loop.base, EVLOOP_ONCE);
 }
 
-START_TEST(a_kept_link_costs_a_peek_a_write_and_a_read)
+START_TEST(a_kept_link_costs_a_write_and_a_read)
 {
 	struct bench b;
 	struct runner r = {.bench = &b};
@@ -504,7 +495,8 @@ START_TEST(a_kept_link_costs_a_peek_a_write_and_a_read)
 	calls.on = false;
 	ck_assert_uint_eq(allocations, 0);
 	ck_assert_uint_eq(r.ended, 10 + ROUNDS);
-	expect_calls(ROUNDS, ROUNDS, ROUNDS, 0);
+	/* looked at once: all the others are kept in the same wakeup */
+	expect_calls(ROUNDS, ROUNDS, 1, 0);
 	free(malloc(1));
 	ck_assert_uint_gt(allocations, 0);
 	close_all(&b);
@@ -758,7 +750,7 @@ main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_test(tcase, a_kept_link_costs_a_peek_a_write_and_a_read);
+	tcase_add_test(tcase, a_kept_link_costs_a_write_and_a_read);
 	tcase_add_test(
 	    tcase, a_head_and_what_there_is_of_its_body_are_one_write);
 	tcase_add_test(tcase, small_pieces_are_one_write);
