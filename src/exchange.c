@@ -739,14 +739,19 @@ struct passage {
 	enum wire_moved how;
 };
 
-/* Through a pipe, which is kept while it holds bytes; at most what may be held.
- * from NULL: only those that it holds. */
+/* A pipe holds pages that the kernel had already, and is one call for all of
+ * them: it may have more than a buffer. */
+#define PIPE_BUFFERS 4
+
+/* Through a pipe, which is kept while it holds bytes. from NULL: only those
+ * that it holds. */
 static struct passage
 pass(struct exchange *x, struct pipe **pipe, struct wire *from, struct wire *to,
     uint64_t left)
 {
-	uint32_t most = x->location->buffer_size;
-	ssize_t n = wire_move(from, to, *pipe, left < most ? left : most);
+	uint64_t most = (uint64_t)PIPE_BUFFERS * x->location->buffer_size;
+	ssize_t n =
+	    wire_move(from, to, *pipe, (size_t)(left < most ? left : most));
 	struct passage done = {.gone = n > 0 ? (size_t)n : 0};
 
 	done.taken = done.gone + (*pipe)->held;
