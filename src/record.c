@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -550,9 +551,15 @@ record_format(
  * it must not be made non-blocking: it is asked before each small write. */
 enum sink_kind { SINK_FILE, SINK_STREAM, SINK_SOCKET, SINK_POLLED };
 
+/* Several workers write to it. A file takes lines whole and one write after the
+ * other, unless the disk is full. Anywhere else one of them writes at a time,
+ * and who finds another at it waits for his next turn. Who had to stop within a
+ * line holds it until the rest of that line has gone. */
 struct record_sink {
 	int fd;
 	enum sink_kind kind;
+	_Atomic(const struct record *) holder; /* NULL: free */
+	atomic_bool torn; /* the holder stopped within a line */
 };
 
 static struct record_sink *
@@ -703,14 +710,47 @@ forget(struct record *record, size_t taken)
 		memmove(record->lines, record->lines + whole, record->used);
 }
 
-void
-record_flush(struct record *record)
+static bool
+claim(const struct record *record)
+{
+	struct record_sink *sink = record->sink;
+	const struct record *holder = NULL;
+
+	if (sink->kind == SINK_FILE) {
+		holder =
+		    atomic_load_explicit(&sink->holder, memory_order_acquire);
+		return holder == NULL || holder == record;
+	}
+	return atomic_compare_exchange_strong_explicit(&sink->holder, &holder,
+		   record, memory_order_acquire, memory_order_acquire) ||
+	       holder == record;
+}
+
+static void
+unclaim(const struct record *record)
+{
+	struct record_sink *sink = record->sink;
+	bool torn = record->sent > 0;
+
+	if (torn != atomic_load_explicit(&sink->torn, memory_order_relaxed))
+		atomic_store_explicit(&sink->torn, torn, memory_order_relaxed);
+	if (torn || sink->kind != SINK_FILE ||
+	    atomic_load_explicit(&sink->holder, memory_order_relaxed) == record)
+		atomic_store_explicit(
+		    &sink->holder, torn ? record : NULL, memory_order_release);
+}
+
+/* False: another holds the sink. */
+static bool
+flush(struct record *record)
 {
 	size_t taken = record->sent;
 	ssize_t n;
 
 	if (record->sink == NULL || record->used == 0)
-		return;
+		return true;
+	if (!claim(record))
+		return false;
 	do {
 		struct slice rest = {
 		    record->lines + taken, record->used - taken};
@@ -720,15 +760,37 @@ record_flush(struct record *record)
 			taken += (size_t)n;
 	} while (taken < record->used && (n > 0 || (n < 0 && errno == EINTR)));
 	forget(record, taken);
+	unclaim(record);
+	return true;
+}
+
+void
+record_flush(struct record *record)
+{
+	(void)flush(record);
+}
+
+/* The last chance: another's write is waited for, but not a sink that takes no
+ * more. */
+static void
+flush_last(struct record *record)
+{
+	while (!flush(record) &&
+	       !atomic_load_explicit(&record->sink->torn, memory_order_relaxed))
+		sched_yield();
 }
 
 /* What the sink does not take now is lost. */
 static void
 leave_sink(struct record *record)
 {
+	const struct record *self = record;
 	size_t i;
 
-	record_flush(record);
+	flush_last(record);
+	if (record->sink != NULL)
+		atomic_compare_exchange_strong_explicit(&record->sink->holder,
+		    &self, NULL, memory_order_release, memory_order_relaxed);
 	for (i = 0; i < record->used; i++)
 		if (record->lines[i] == '\n')
 			record_add(&record->count.log_lost);

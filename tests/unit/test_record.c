@@ -901,6 +901,42 @@ START_TEST(a_line_taken_in_part_is_completed)
 }
 END_TEST
 
+/* A second worker's line would come into the middle of it. */
+START_TEST(nobody_writes_into_a_line_that_was_taken_in_part)
+{
+	int reader;
+	struct record_sink *sink = fill_small_pipe(&reader);
+	struct record other;
+	unsigned torn = 0;
+
+	record_init(&other, &loop);
+	record_set(&other, &config, sink);
+	record_access(&other, &forwarded);
+	while (record.sent > 0) {
+		while (drain(reader))
+			continue;
+		record_flush(&other);
+		ck_assert_uint_gt(other.used, 0);
+		record_flush(&record);
+		ck_assert_uint_lt(torn++, 9);
+	}
+	record_flush(&record);
+	ck_assert_uint_gt(torn, 0);
+	while (record.used + other.used > 0) {
+		while (drain(reader))
+			continue;
+		record_flush(&record);
+		record_flush(&other);
+	}
+	while (drain(reader))
+		continue;
+	ck_assert_uint_eq(count_lines(got), 4);
+	record_done(&other);
+	leave(sink);
+	close(reader);
+}
+END_TEST
+
 START_TEST(a_line_taken_in_part_is_lost_with_its_sink)
 {
 	char second[112];
@@ -1086,6 +1122,7 @@ sink_tests(void)
 	tcase_add_test(tcase, a_new_sink_gets_only_what_comes_after_it);
 	tcase_add_test(tcase, a_full_pipe_never_blocks_and_loses_whole_lines);
 	tcase_add_test(tcase, a_line_taken_in_part_is_completed);
+	tcase_add_test(tcase, nobody_writes_into_a_line_that_was_taken_in_part);
 	tcase_add_test(tcase, a_line_taken_in_part_is_lost_with_its_sink);
 	tcase_add_test(
 	    tcase, what_a_sink_without_reader_holds_is_counted_as_lost);
