@@ -40,6 +40,8 @@ COMMON = -std=c11 -D_GNU_SOURCE -DMETHODGATE_VERSION='"$(VERSION)"' -Isrc \
 RELEASE = $(COMMON) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDEN) \
     $(CPPFLAGS) $(CFLAGS) $(LTO)
 ASAN = $(COMMON) -O1 -g $(SANITIZE)
+THREADS = -fsanitize=thread -fno-omit-frame-pointer
+TSAN = $(COMMON) -O1 -g $(THREADS)
 FUZZ = $(COMMON) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
 FUZZ_CC = clang-14
 
@@ -61,13 +63,14 @@ say = $(if $(V),,@echo '  $(1)	$@'; )
 # Calls of ourselves run jobs in parallel, unless -j was given.
 SUB = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all asan run check unit-programs fuzz-programs bench-programs fuzz \
+.PHONY: all asan tsan run check unit-programs fuzz-programs bench-programs fuzz \
     bench fmt tidy install deps clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/methodgate
 asan: $(BUILD)/asan/methodgate
+tsan: $(BUILD)/tsan/methodgate
 unit-programs: $(unit_programs)
 fuzz-programs: $(fuzz_programs)
 bench-programs: $(bench_programs)
@@ -78,9 +81,14 @@ $(BUILD)/methodgate: $(BUILD)/release/main.o $(BUILD)/release/libmethodgate.a
 $(BUILD)/asan/methodgate: $(BUILD)/asan/main.o $(BUILD)/asan/libmethodgate.a
 	$(call say,LD)$(CC) $(SANITIZE) -o $@ $^ $(PKG_LIBS)
 
+$(BUILD)/tsan/methodgate: $(BUILD)/tsan/main.o $(BUILD)/tsan/libmethodgate.a
+	$(call say,LD)$(CC) $(THREADS) -o $@ $^ $(PKG_LIBS)
+
 $(BUILD)/release/libmethodgate.a: $(call objects,release)
 	$(archive)
 $(BUILD)/asan/libmethodgate.a: $(call objects,asan)
+	$(archive)
+$(BUILD)/tsan/libmethodgate.a: $(call objects,tsan)
 	$(archive)
 $(BUILD)/fuzz/libmethodgate.a: $(call objects,fuzz)
 	$(archive)
@@ -94,6 +102,10 @@ $(BUILD)/release/%.o: src/%.c Makefile
 $(BUILD)/asan/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ASAN) -c -o $@ $<
+
+$(BUILD)/tsan/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(TSAN) -c -o $@ $<
 
 $(BUILD)/asan/unit/%.o: tests/unit/%.c Makefile
 	@mkdir -p $(@D)
@@ -193,4 +205,5 @@ deps:
 
 clean:
 	rm -rf $(BUILD)/methodgate $(BUILD)/release $(BUILD)/asan \
+	    $(BUILD)/tsan \
 	    $(BUILD)/fuzz $(BUILD)/coverage $(BUILD)/check $(BUILD)/bench

@@ -1294,11 +1294,12 @@ client_h1_refuse(int fd)
 	    "Proxy-Status: methodgate; error=connection_limit_reached; "
 	    "details=\"too_many_connections\"\r\n"
 	    "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	char dropped[READ_MAX]; /* not written to */
 
 	(void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	/* Unread bytes would turn the close into a reset, which may destroy the
 	 * answer on its way; MSG_TRUNC drops them (tcp(7)). */
-	(void)recv(fd, NULL, READ_MAX, MSG_TRUNC | MSG_DONTWAIT);
+	(void)recv(fd, dropped, sizeof(dropped), MSG_TRUNC | MSG_DONTWAIT);
 	close(fd);
 }
 

@@ -226,11 +226,11 @@ static const struct client_events events = {
 };
 
 static void
-on_accept(void *arg, int fd, const struct addr *peer, const struct hosts *door)
+on_accept(void *arg, int fd, const struct addr *peer)
 {
 	struct demo *demo = arg;
 
-	client_h1_open(&demo->clients, fd, peer, door);
+	client_h1_open(&demo->clients, fd, peer, NULL);
 }
 
 static void
@@ -256,7 +256,7 @@ serve(int fd)
 	demo.clients.events = &events;
 	demo.clients.arg = &demo;
 	listener = listener_new(
-	    &demo.loop, fd, NULL, (struct listener_owner){on_accept, &demo});
+	    &demo.loop, fd, (struct listener_owner){on_accept, &demo});
 	term = evsignal_new(demo.loop.base, SIGTERM, on_signal, &demo.loop);
 	interrupt = evsignal_new(demo.loop.base, SIGINT, on_signal, &demo.loop);
 	event_add(term, NULL);

@@ -33,6 +33,8 @@ enum transport_kind { TRANSPORT_EVHTTP, TRANSPORT_NATIVE };
 /* 301 and 302 to a request that is neither GET nor HEAD. */
 enum redirects { REDIRECTS_FLAG, REDIRECTS_PRESERVE, REDIRECTS_PASS };
 
+#define WORKERS_MAX 64
+
 /* Times in milliseconds, sizes in bytes. Strings live in the arena. */
 struct gate_config {
 	struct slice access_log; /* "off", "stderr" or a path */
@@ -40,6 +42,7 @@ struct gate_config {
 	enum log_select access_log_select;
 	enum log_query access_log_query;
 	enum log_level log_level;
+	uint32_t workers; /* 0: as many as there are processors to use */
 	uint32_t max_connections;
 	uint32_t head_limit, head_fields, target_limit;
 	uint32_t head_timeout, idle_timeout;

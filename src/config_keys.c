@@ -223,7 +223,8 @@ static bool
 refuse_shape(const struct config_key *key, struct slice digits, char *why)
 {
 	if (key->type == TYPE_COUNT)
-		snprintf(why, CONFIG_WHY_MAX, "not a number");
+		snprintf(why, CONFIG_WHY_MAX, "not a number%s%s",
+		    key->words[0] != '\0' ? " nor " : "", key->words);
 	else if (!is_time(key))
 		snprintf(why, CONFIG_WHY_MAX,
 		    "not a size: write a number of bytes, or one with k, m or "
@@ -336,7 +337,10 @@ config_key_set(
 
 	assert(key->type != TYPE_TEXT && key->type != TYPE_LIST &&
 	       key->type != TYPE_LINES);
-	if (key->type == TYPE_WORD)
+	if (key->type == TYPE_COUNT && value.len > 0 &&
+	    slice_eq(value, slice_of(key->words)))
+		good = true;
+	else if (key->type == TYPE_WORD)
 		good = read_word(key, value, &number, why);
 	else
 		good = read_number(key, value, &number, why);

@@ -26,7 +26,6 @@ struct listener {
 	struct loop *loop;
 	struct timer pause;
 	int fd;
-	const struct hosts *door; /* borrowed: the worker's configuration */
 	struct listener_owner owner;
 };
 
@@ -145,38 +144,85 @@ open_file(
 }
 
 static int
-open_port(int fd, const struct listen_config *config)
+bind_port(int fd, const struct listen_config *config, int shares)
 {
 	const struct addr *addr = &config->addr;
 
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set(fd, SOL_SOCKET, SO_REUSEPORT, shares);
 	if (addr->sa.ss_family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 		    slice_starts(config->text, SLICE("[")));
 	set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted ones inherit it */
 	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 * 1024);
-	if (bind(fd, (const struct sockaddr *)&addr->sa, addr->len) != 0)
+	return bind(fd, (const struct sockaddr *)&addr->sa, addr->len);
+}
+
+/* SO_REUSEPORT would let any other gate of the same user in as well. So the
+ * first socket is without it when it is bound, and again when it begins to
+ * listen, of which the kernel allows only one on a port; in between and
+ * afterwards it has it, for the others. */
+static int
+open_ports(int *fds, unsigned count, const struct listen_config *config)
+{
+	unsigned i;
+
+	if (bind_port(fds[0], config, 0) != 0)
 		return -1;
-	return listen(fd, BACKLOG);
+	set(fds[0], SOL_SOCKET, SO_REUSEPORT, count > 1);
+	for (i = 1; i < count; i++)
+		if (bind_port(fds[i], config, 1) != 0)
+			return -1;
+	set(fds[0], SOL_SOCKET, SO_REUSEPORT, 0);
+	if (listen(fds[0], BACKLOG) != 0)
+		return -1;
+	set(fds[0], SOL_SOCKET, SO_REUSEPORT, count > 1);
+	for (i = 1; i < count; i++)
+		if (listen(fds[i], BACKLOG) != 0)
+			return -1;
+	return 0;
+}
+
+static void
+close_all(const int *fds, unsigned count)
+{
+	int error = errno;
+
+	while (count-- > 0)
+		close(fds[count]);
+	errno = error;
+}
+
+bool
+listener_bind_all(const struct listen_config *config, int *fds, unsigned count,
+    struct listener_file *file)
+{
+	int family = config->addr.sa.ss_family;
+	unsigned i;
+
+	assert(count == 1 || family != AF_UNIX);
+	*file = (struct listener_file){.inode = 0};
+	for (i = 0; i < count; i++) {
+		fds[i] = socket(
+		    family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fds[i] < 0)
+			break;
+	}
+	if (i == count &&
+	    (family == AF_UNIX ? open_file(fds[0], config, file)
+			       : open_ports(fds, count, config)) == 0)
+		return true;
+	close_all(fds, i);
+	return false;
 }
 
 int
 listener_bind(const struct listen_config *config, struct listener_file *file)
 {
-	int family = config->addr.sa.ss_family, error;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd;
 
-	*file = (struct listener_file){.inode = 0};
-	if (fd < 0)
-		return -1;
-	if ((family == AF_UNIX ? open_file(fd, config, file)
-			       : open_port(fd, config)) == 0)
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	return listener_bind_all(config, &fd, 1, file) ? fd : -1;
 }
 
 const char *
@@ -186,7 +232,7 @@ listener_error(const struct listen_config *config, int error)
 		return "another process serves it";
 	if (config->addr.sa.ss_family == AF_UNIX && error == EEXIST)
 		return "a file is there that is no socket";
-	return strerror(error);
+	return strerrordesc_np(error);
 }
 
 void
@@ -224,8 +270,7 @@ take(struct listener *listener, int most)
 		    &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (client < 0)
 			break;
-		listener->owner.accept(
-		    listener->owner.arg, client, &peer, listener->door);
+		listener->owner.accept(listener->owner.arg, client, &peer);
 	}
 	return i;
 }
@@ -242,20 +287,19 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 	if (i == BATCH || errno == EAGAIN || errno == ECONNABORTED ||
 	    errno == EINTR)
 		return;
-	log_warn("accepting pauses for a second error=%s", strerror(errno));
+	log_warn(
+	    "accepting pauses for a second error=%s", strerrordesc_np(errno));
 	event_del(&listener->event);
 	loop_timer_start(listener->loop, &listener->pause, PAUSE_MS);
 }
 
 struct listener *
-listener_new(struct loop *loop, int fd, const struct hosts *door,
-    struct listener_owner owner)
+listener_new(struct loop *loop, int fd, struct listener_owner owner)
 {
 	struct listener *listener = mem_alloc(sizeof(*listener));
 
 	listener->loop = loop;
 	listener->fd = fd;
-	listener->door = door;
 	listener->owner = owner;
 	listener->pause.fn = on_pause_over;
 	event_assign(&listener->event, loop->base, fd, EV_READ | EV_PERSIST,

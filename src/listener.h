@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* listener: one listening socket of one worker. */
+/* listener: one listening socket of one loop, a worker's or the
+ * house's. */
 #ifndef LISTENER_H
 #define LISTENER_H
 
@@ -14,13 +15,17 @@ struct listener_file {
 	ino_t inode; /* 0: none */
 };
 
-/* A bound, listening, non-blocking socket (TCP_DEFER_ACCEPT; no
- * SO_REUSEPORT: a second gate on the same port is an error), or
- * -1 with errno. "*:port" takes IPv4 and IPv6, "[::]:port" only IPv6. The file
- * of a unix socket appears with its mode and owner, and served; one that is
- * there already is replaced if it is a socket that nobody serves, else
- * EADDRINUSE, or EEXIST for any other kind. Until then it has the process id
- * behind its name. The umask is the caller's alone. */
+/* Bound, listening, non-blocking sockets (TCP_DEFER_ACCEPT), or false with
+ * errno and none of them open. Several share the port by SO_REUSEPORT, each of
+ * them is one worker's; a second gate on the same port is an error all the
+ * same. Of a unix socket there is one. "*:port" takes IPv4 and IPv6,
+ * "[::]:port" only IPv6. The file of a unix socket appears with its mode and
+ * owner, and served; one that is there already is replaced if it is a socket
+ * that nobody serves, else EADDRINUSE, or EEXIST for any other kind. Until then
+ * it has the process id behind its name. The umask is the caller's alone. */
+bool listener_bind_all(const struct listen_config *listen, int *fds,
+    unsigned count, struct listener_file *file);
+/* The only one, or -1. */
 int listener_bind(
     const struct listen_config *listen, struct listener_file *file);
 /* The errno of listener_bind in words. */
@@ -30,16 +35,15 @@ void listener_remove(
     const struct listen_config *listen, const struct listener_file *file);
 
 /* Called for each connection: the callee owns fd. */
-typedef void listener_accept_fn(
-    void *arg, int fd, const struct addr *peer, const struct hosts *door);
+typedef void listener_accept_fn(void *arg, int fd, const struct addr *peer);
 
 struct listener_owner {
 	listener_accept_fn *accept;
 	void *arg;
 };
 /* Takes fd. Accepting pauses for a second when descriptors run out. */
-struct listener *listener_new(struct loop *loop, int fd,
-    const struct hosts *door, struct listener_owner owner);
+struct listener *listener_new(
+    struct loop *loop, int fd, struct listener_owner owner);
 /* Takes all that the kernel has accepted already: a close would reset it. */
 void listener_drain(struct listener *listener);
 void listener_free(struct listener *listener); /* closes; NULL is fine */

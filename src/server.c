@@ -11,15 +11,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "crew.h"
+#include "entrances.h"
 #include "links.h"
-#include "listener.h"
 #include "log.h"
 #include "transport_evhttp.h"
 #include "upkeep.h"
-#include "worker.h"
 
-/* descriptors besides one per connection: listeners, logs, epoll, eventfd */
+/* Descriptors besides one per connection: logs, signals, names, checks; and of
+ * each worker, besides its listeners. */
 #define DESCRIPTORS_OWN 64
+#define DESCRIPTORS_WORKER 8
 
 enum { SIGNAL_COUNT = 6 };
 static const int signals[SIGNAL_COUNT] = {
@@ -31,19 +33,22 @@ struct server {
 	struct links links; /* of checks */
 	struct servers *servers;
 	struct upkeep *upkeep;
-	struct worker *worker;
+	struct entrances *entrances;
+	struct crew *crew; /* NULL: not yet started */
 	struct record_sink *sink, *old_sink;
 	struct event *signals[SIGNAL_COUNT];
-	struct listener_file *files; /* of the listeners; NULL: none bound */
 	struct timer drain_timer;
 	bool draining;
 };
 
 /* The soft limit goes up to the hard one; false when that is too low. */
 static bool
-raise_descriptors(const struct gate_config *gate)
+raise_descriptors(const struct config *config)
 {
-	rlim_t need = (rlim_t)gate->max_connections + DESCRIPTORS_OWN;
+	const struct gate_config *gate = &config->gate;
+	rlim_t need = (rlim_t)gate->max_connections + DESCRIPTORS_OWN +
+		      (rlim_t)crew_size(gate) *
+			  (config->listen_count + DESCRIPTORS_WORKER);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -87,16 +92,17 @@ static void
 drain(struct server *server, int number)
 {
 	if (server->draining) {
-		log_warn("stopping at once signal=%s", strsignal(number));
+		log_warn("stopping at once signal=%s", sigdescr_np(number));
 		stop_now(server);
 		return;
 	}
-	log_info("draining signal=%s timeout_ms=%u", strsignal(number),
+	log_info("draining signal=%s timeout_ms=%u", sigdescr_np(number),
 	    server->config->gate.drain_timeout);
 	server->draining = true;
 	loop_timer_start(&server->loop, &server->drain_timer,
 	    server->config->gate.drain_timeout);
-	worker_drain(server->worker);
+	entrances_drain(server->entrances);
+	crew_drain(server->crew);
 }
 
 static void
@@ -126,7 +132,7 @@ reopen(struct server *server)
 	}
 	server->old_sink = server->sink;
 	server->sink = sink;
-	worker_reopen(server->worker, sink, on_reopened, server);
+	crew_reopen(server->crew, sink, on_reopened, server);
 }
 
 static void
@@ -168,63 +174,15 @@ hear_signals(struct server *server)
 	}
 }
 
-/* One socket per listen line, or false with all opened ones closed. */
-static bool
-bind_all(struct server *server, int *fds)
-{
-	const struct config *config = server->config;
-	unsigned i;
-
-	server->files =
-	    mem_alloc(config->listen_count * sizeof(*server->files));
-	for (i = 0; i < config->listen_count; i++) {
-		fds[i] = listener_bind(config->listens[i], &server->files[i]);
-		if (fds[i] >= 0)
-			continue;
-		log_error("%s:%u: cannot listen on %.*s: %s",
-		    config->listens[i]->file, config->listens[i]->line,
-		    SLICE_ARG(config->listens[i]->text),
-		    listener_error(config->listens[i], errno));
-		while (i-- > 0)
-			close(fds[i]);
-		return false;
-	}
-	return true;
-}
-
 static void
 tell_ready(const struct config *config)
 {
 	unsigned i, locations = 0;
 
-	for (i = 0; i < config->listen_count; i++)
-		log_info("listening address=%.*s",
-		    SLICE_ARG(config->listens[i]->text));
 	for (i = 0; i < config->site_count; i++)
 		locations += config->sites[i]->location_count;
 	log_info("ready version=%s pid=%d sites=%u locations=%u",
 	    METHODGATE_VERSION, (int)getpid(), config->site_count, locations);
-}
-
-static unsigned long long
-load(const atomic_ullong *counter)
-{
-	return atomic_load_explicit(
-	    (atomic_ullong *)counter, memory_order_relaxed);
-}
-
-static void
-tell_stopped(const struct record_counters *count)
-{
-	log_info("stopped connections=%llu requests=%llu forwarded=%llu "
-		 "answered_405=%llu answered_501=%llu answered_other=%llu "
-		 "upstream_failed=%llu client_failed=%llu tunnels=%llu "
-		 "log_lost=%llu",
-	    load(&count->connections), load(&count->requests),
-	    load(&count->forwarded), load(&count->answered_405),
-	    load(&count->answered_501), load(&count->answered_other),
-	    load(&count->upstream_failed), load(&count->client_failed),
-	    load(&count->tunnels), load(&count->log_lost));
 }
 
 static void
@@ -232,7 +190,7 @@ publish(void *arg, struct server_list *list)
 {
 	struct server *server = arg;
 
-	worker_publish(server->worker, list);
+	crew_publish(server->crew, list);
 }
 
 static void
@@ -248,18 +206,45 @@ start_upkeep(struct server *server)
 	server->upkeep = upkeep_new(&setup);
 }
 
-static bool
-start(struct server *server, int *fds)
+static void
+on_accept(void *arg, int fd, const struct addr *peer, unsigned id)
 {
-	const struct gate_config *gate = &server->config->gate;
-	const char *error = NULL;
-	struct worker_setup setup = {.config = server->config,
-	    .fds = fds,
-	    .house = &server->loop,
+	struct server *server = arg;
+
+	crew_give(server->crew, fd, peer, id);
+}
+
+static bool
+open_entrances(struct server *server, unsigned workers)
+{
+	server->entrances = entrances_new(&server->loop, workers,
+	    (struct entrances_owner){on_accept, server});
+	return entrances_prepare(server->entrances, server->config);
+}
+
+static void
+start_crew(struct server *server, unsigned workers)
+{
+	struct crew_setup setup = {.house = &server->loop,
+	    .size = workers,
+	    .rules = {.config = server->config,
+		.lists = upkeep_lists(server->upkeep),
+		.sink = server->sink},
+	    .entrances = server->entrances,
 	    .drained = on_drained,
 	    .arg = server};
 
-	if (!raise_descriptors(gate))
+	server->crew = crew_start(&setup);
+}
+
+static bool
+start(struct server *server)
+{
+	const struct gate_config *gate = &server->config->gate;
+	unsigned workers = crew_size(gate);
+	const char *error = NULL;
+
+	if (!raise_descriptors(server->config))
 		return false;
 	server->sink = record_sink_open(gate->access_log, &error);
 	if (error != NULL) {
@@ -267,26 +252,14 @@ start(struct server *server, int *fds)
 		    "access_log %.*s: %s", SLICE_ARG(gate->access_log), error);
 		return false;
 	}
-	if (!bind_all(server, fds))
+	if (!open_entrances(server, workers))
 		return false;
-	setup.sink = server->sink;
+	entrances_commit(server->entrances);
 	transport_evhttp_prepare();
 	start_upkeep(server);
-	setup.lists = upkeep_lists(server->upkeep);
 	hear_signals(server);
-	server->worker = worker_start(&setup);
+	start_crew(server, workers);
 	return true;
-}
-
-static void
-remove_files(struct server *server)
-{
-	const struct config *config = server->config;
-
-	for (unsigned i = 0; server->files != NULL && i < config->listen_count;
-	     i++)
-		listener_remove(config->listens[i], &server->files[i]);
-	free(server->files);
 }
 
 static void
@@ -294,10 +267,7 @@ done(struct server *server)
 {
 	int i;
 
-	worker_stop(server->worker);
-	if (server->worker != NULL)
-		tell_stopped(worker_counters(server->worker));
-	worker_free(server->worker);
+	crew_stop(server->crew);
 	for (i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signals[i] != NULL)
 			event_free(server->signals[i]);
@@ -305,9 +275,10 @@ done(struct server *server)
 	upkeep_free(server->upkeep);
 	/* checks and look-ups that were cut go in the next steps */
 	event_base_loop(server->loop.base, EVLOOP_NONBLOCK);
+	crew_free(server->crew);
+	entrances_free(server->entrances);
 	links_done(&server->links);
 	servers_free(server->servers);
-	remove_files(server);
 	record_sink_close(server->old_sink);
 	record_sink_close(server->sink);
 	config_unref(server->config);
@@ -318,7 +289,6 @@ int
 server_run(struct config *config)
 {
 	struct server server = {.config = config};
-	int *fds = mem_alloc(config->listen_count * sizeof(*fds));
 	bool started;
 
 	server.drain_timer.fn = on_drain_timeout;
@@ -326,12 +296,11 @@ server_run(struct config *config)
 	loop_init(&server.loop);
 	links_init(&server.links, &server.loop);
 	server.servers = servers_new();
-	started = start(&server, fds);
+	started = start(&server);
 	if (started) {
 		tell_ready(config);
 		loop_run(&server.loop);
 	}
 	done(&server);
-	free(fds);
 	return started ? 0 : 1;
 }

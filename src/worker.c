@@ -17,6 +17,14 @@
 #include "listener.h"
 #include "log.h"
 
+/* A listener of the gate, here. */
+struct door {
+	struct worker *worker;
+	struct listener *listener; /* NULL: none here, or closed */
+	const struct hosts *hosts; /* borrowed: of the configuration */
+	unsigned id;
+};
+
 struct worker {
 	struct loop loop;
 	struct worker_setup setup;
@@ -24,10 +32,9 @@ struct worker {
 	struct exchange_env exchanges;
 	struct client_h1_env clients;
 	struct links links;
-	struct listener **listeners; /* NULL once draining */
-	struct timer drain_check;
+	struct door *doors;
+	unsigned door_count;
 	pthread_t thread;
-	bool drained;
 };
 
 /* A message to a worker, or back to the house. */
@@ -36,8 +43,16 @@ struct order {
 	struct worker *worker;
 	struct record_sink *sink;
 	struct server_list *list;
-	void (*done)(void *arg);
-	void *arg;
+	struct worker_reply reply;
+};
+
+/* A connection on its way to a worker. */
+struct visitor {
+	struct mail mail;
+	struct worker *worker;
+	int fd;
+	unsigned door;
+	struct addr peer;
 };
 
 static void
@@ -45,7 +60,7 @@ on_done(struct mail *mail)
 {
 	struct order *order = (struct order *)mail;
 
-	order->done(order->arg);
+	order->reply.done(order->reply.arg);
 	free(order);
 }
 
@@ -53,6 +68,10 @@ on_done(struct mail *mail)
 static void
 reply(struct order *order)
 {
+	if (order->reply.done == NULL) {
+		free(order);
+		return;
+	}
 	order->mail.fn = on_done;
 	loop_post(order->worker->setup.house, &order->mail);
 }
@@ -68,64 +87,115 @@ post(struct worker *worker, void (*fn)(struct mail *), struct order order)
 	loop_post(&worker->loop, &copy->mail);
 }
 
-static void
-on_accept(void *arg, int fd, const struct addr *peer, const struct hosts *door)
-{
-	struct worker *worker = arg;
-	struct record_counters *count = &worker->record.count;
+/* ---- connections ---- */
 
-	record_add(&count->connections);
-	if (worker->clients.live >=
-	    worker->exchanges.config->gate.max_connections) {
-		record_add(&count->connections_refused);
-		record_add(&count->reasons[REASON_TOO_MANY_CONNECTIONS]);
-		client_h1_refuse(fd);
-		return;
-	}
-	client_h1_open(&worker->clients, fd, peer, door);
+static void
+refuse(struct worker *worker, int fd, enum reason why)
+{
+	record_add(&worker->record.count.connections_refused);
+	record_add(&worker->record.count.reasons[why]);
+	dealer_leave(worker->setup.dealer, worker->setup.number, false);
+	client_h1_refuse(fd);
+}
+
+/* It is this worker's, as the dealer counts. */
+static void
+welcome(struct worker *worker, int fd, const struct addr *peer,
+    const struct door *door)
+{
+	const struct gate_config *gate = &worker->exchanges.config->gate;
+
+	record_add(&worker->record.count.connections);
+	if (dealer_admit(worker->setup.dealer, gate->max_connections))
+		client_h1_open(&worker->clients, fd, peer, door->hosts);
+	else
+		refuse(worker, fd, REASON_TOO_MANY_CONNECTIONS);
 }
 
 static void
-tell_drained(struct worker *worker)
+on_visitor(struct mail *mail)
 {
-	struct order *order;
+	struct visitor *visitor = (struct visitor *)mail;
+	struct worker *worker = visitor->worker;
 
-	if (worker->drained || worker->clients.live > 0)
-		return;
-	worker->drained = true;
-	order = mem_alloc(sizeof(*order));
-	order->worker = worker;
-	order->done = worker->setup.drained;
-	order->arg = worker->setup.arg;
-	reply(order);
+	for (unsigned i = 0; i < worker->door_count; i++)
+		if (worker->doors[i].id == visitor->door)
+			welcome(worker, visitor->fd, &visitor->peer,
+			    &worker->doors[i]);
+	free(visitor);
+}
+
+void
+worker_take(
+    struct worker *worker, int fd, const struct addr *peer, unsigned door)
+{
+	struct visitor *visitor = mem_alloc(sizeof(*visitor));
+
+	*visitor = (struct visitor){.mail.fn = on_visitor,
+	    .worker = worker,
+	    .fd = fd,
+	    .door = door,
+	    .peer = *peer};
+	loop_post(&worker->loop, &visitor->mail);
 }
 
 static void
-close_listeners(struct worker *worker)
+on_accept(void *arg, int fd, const struct addr *peer)
 {
-	unsigned i;
+	const struct door *door = arg;
+	struct worker_setup *setup = &door->worker->setup;
+	unsigned to = dealer_choose(setup->dealer, setup->number);
 
-	if (worker->listeners == NULL)
-		return;
-	for (i = 0; i < worker->setup.config->listen_count; i++)
-		listener_free(worker->listeners[i]);
-	free(worker->listeners);
-	worker->listeners = NULL;
+	if (to == setup->number)
+		welcome(door->worker, fd, peer, door);
+	else
+		worker_take(setup->other[to], fd, peer, door->id);
 }
 
-#define DRAIN_CHECK_MS 100
-
 static void
-on_drain_check(struct timer *timer)
+connection_closed(void *arg, enum reason why)
 {
+	struct exchange_env *exchanges = arg;
 	struct worker *worker =
-	    (struct worker *)((char *)timer -
-			      offsetof(struct worker, drain_check));
+	    (struct worker *)((char *)exchanges -
+			      offsetof(struct worker, exchanges));
 
-	tell_drained(worker);
-	if (!worker->drained)
-		loop_timer_start(&worker->loop, timer, DRAIN_CHECK_MS);
+	dealer_leave(worker->setup.dealer, worker->setup.number, true);
+	if (why != REASON_NONE)
+		record_add(&worker->record.count.reasons[why]);
 }
+
+/* ---- doors ---- */
+
+static void
+close_doors(struct worker *worker)
+{
+	for (unsigned i = 0; i < worker->door_count; i++) {
+		listener_free(worker->doors[i].listener);
+		worker->doors[i].listener = NULL;
+	}
+}
+
+static void
+open_doors(struct worker *worker, const struct worker_rules *rules)
+{
+	worker->door_count = rules->door_count;
+	worker->doors =
+	    mem_alloc((rules->door_count + 1) * sizeof(*worker->doors));
+	for (unsigned i = 0; i < rules->door_count; i++) {
+		const struct entrance *from = &rules->doors[i];
+		struct door *door = &worker->doors[i];
+
+		*door = (struct door){.worker = worker,
+		    .hosts = from->listen->door,
+		    .id = from->id};
+		if (from->fd >= 0)
+			door->listener = listener_new(&worker->loop, from->fd,
+			    (struct listener_owner){on_accept, door});
+	}
+}
+
+/* ---- orders ---- */
 
 static void
 on_drain(struct mail *mail)
@@ -133,13 +203,13 @@ on_drain(struct mail *mail)
 	struct order *order = (struct order *)mail;
 	struct worker *worker = order->worker;
 
-	free(order);
-	for (unsigned i = 0; i < worker->setup.config->listen_count; i++)
-		listener_drain(worker->listeners[i]);
-	close_listeners(worker);
+	for (unsigned i = 0; i < worker->door_count; i++)
+		if (worker->doors[i].listener != NULL)
+			listener_drain(worker->doors[i].listener);
+	close_doors(worker);
 	exchange_env_drain(&worker->exchanges);
 	client_h1_drain(&worker->clients);
-	loop_timer_start(&worker->loop, &worker->drain_check, DRAIN_CHECK_MS);
+	reply(order);
 }
 
 static void
@@ -173,49 +243,26 @@ on_stop(struct mail *mail)
 	loop_stop(&worker->loop);
 }
 
-static void
-connection_closed(void *arg, enum reason why)
-{
-	struct exchange_env *exchanges = arg;
-
-	if (why != REASON_NONE)
-		record_add(&exchanges->record->count.reasons[why]);
-}
-
-static void
-open_all(struct worker *worker)
-{
-	struct config *config = worker->setup.config;
-	struct listener_owner owner = {on_accept, worker};
-	unsigned i;
-
-	worker->listeners =
-	    mem_alloc(config->listen_count * sizeof(struct listener *));
-	for (i = 0; i < config->listen_count; i++)
-		worker->listeners[i] = listener_new(&worker->loop,
-		    worker->setup.fds[i], config->listens[i]->door, owner);
-}
+/* ---- its life ---- */
 
 static void *
 run(void *arg)
 {
 	struct worker *worker = arg;
 
-	open_all(worker);
 	loop_run(&worker->loop);
-	close_listeners(worker);
+	close_doors(worker);
 	client_h1_env_done(&worker->clients);
 	/* transports that were cut free themselves in the next step */
 	event_base_loop(worker->loop.base, EVLOOP_NONBLOCK);
 	links_done(&worker->links);
-	loop_timer_stop(&worker->loop, &worker->drain_check);
 	record_flush(&worker->record);
 	return NULL;
 }
 
 /* Signals are the house's. */
-static void
-start_thread(struct worker *worker)
+void
+worker_start(struct worker *worker)
 {
 	sigset_t all, before;
 	int error;
@@ -225,49 +272,57 @@ start_thread(struct worker *worker)
 	error = pthread_create(&worker->thread, NULL, run, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error != 0)
-		log_fatal("no thread for a worker error=%s", strerror(error));
+		log_fatal(
+		    "no thread for a worker error=%s", strerrordesc_np(error));
 }
 
-struct worker *
-worker_start(const struct worker_setup *setup)
+static void
+take_rules(struct worker *worker, const struct worker_rules *rules)
 {
-	struct worker *worker = mem_alloc(sizeof(*worker));
-	struct config *config = config_ref(setup->config);
+	struct config *config = config_ref(rules->config);
 
-	worker->setup = *setup;
-	worker->drain_check.fn = on_drain_check;
-	loop_init(&worker->loop);
-	record_init(&worker->record, &worker->loop);
-	record_set(&worker->record, &config->gate, setup->sink);
-	exchange_env_init(&worker->exchanges, &worker->loop);
-	links_init(&worker->links, &worker->loop);
-	worker->exchanges.links = &worker->links;
+	record_set(&worker->record, &config->gate, rules->sink);
 	worker->exchanges.config = config;
 	worker->exchanges.upstreams = upstreams_new(config);
 	for (unsigned i = 0; i < config->upstream_count; i++)
 		upstreams_take(worker->exchanges.upstreams,
-		    server_list_ref(setup->lists[i]));
+		    server_list_ref(rules->lists[i]));
+	open_doors(worker, rules);
+}
+
+struct worker *
+worker_new(const struct worker_setup *setup, const struct worker_rules *rules)
+{
+	struct worker *worker = mem_alloc(sizeof(*worker));
+
+	worker->setup = *setup;
+	loop_init(&worker->loop);
+	record_init(&worker->record, &worker->loop);
+	links_init(&worker->links, &worker->loop);
+	exchange_env_init(&worker->exchanges, &worker->loop);
+	worker->exchanges.links = &worker->links;
 	worker->exchanges.record = &worker->record;
-	client_h1_env_init(&worker->clients, &worker->loop, &config->gate);
+	client_h1_env_init(
+	    &worker->clients, &worker->loop, &rules->config->gate);
 	worker->clients.events = &exchange_events;
 	worker->clients.arg = &worker->exchanges;
 	worker->clients.closed = connection_closed;
-	start_thread(worker);
+	take_rules(worker, rules);
 	return worker;
 }
 
 void
-worker_drain(struct worker *worker)
+worker_drain(struct worker *worker, struct worker_reply reply_to)
 {
-	post(worker, on_drain, (struct order){.sink = NULL});
+	post(worker, on_drain, (struct order){.reply = reply_to});
 }
 
 void
 worker_reopen(struct worker *worker, struct record_sink *sink,
-    void (*done)(void *arg), void *arg)
+    struct worker_reply reply_to)
 {
-	post(worker, on_reopen,
-	    (struct order){.sink = sink, .done = done, .arg = arg});
+	post(
+	    worker, on_reopen, (struct order){.sink = sink, .reply = reply_to});
 }
 
 void
@@ -276,11 +331,11 @@ worker_publish(struct worker *worker, struct server_list *list)
 	post(worker, on_publish, (struct order){.list = list});
 }
 
+/* The rest of its mail has been read then, but for connections that others have
+ * given it since. */
 void
 worker_stop(struct worker *worker)
 {
-	if (worker == NULL)
-		return;
 	post(worker, on_stop, (struct order){.sink = NULL});
 	pthread_join(worker->thread, NULL);
 	exchange_env_done(&worker->exchanges);
@@ -293,6 +348,7 @@ worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
+	free(worker->doors);
 	config_unref(worker->exchanges.config);
 	loop_done(&worker->loop);
 	free(worker);

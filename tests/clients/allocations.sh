@@ -18,6 +18,7 @@ configure() # port access_log
 {
 	cat <<-END
 	[gate]
+	workers = 1
 	access_log = $2
 	[site]
 	listen = 127.0.0.1:$1

@@ -14,6 +14,7 @@ upstream=$2
 head -c 4096 /dev/zero >"$folder/order"
 cat >"$folder/gate.ini" <<END
 [gate]
+workers = 1
 access_log = off
 [site]
 listen = 127.0.0.1:$port

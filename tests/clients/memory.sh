@@ -10,6 +10,7 @@ port=$1
 upstream=$2
 serve_gate "$port" <<END
 [gate]
+workers = 1
 access_log = off
 [site]
 listen = 127.0.0.1:$port

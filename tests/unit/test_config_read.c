@@ -368,6 +368,12 @@ static const struct refusal bad_keys[] = {
 	"t.ini:10: head_fields = 12k: not a number\n"
 	"t.ini:11: drain_timeout = 2d: out of range: 0 to 1d\n"
 	"t.ini:12: log_level = Info: did you mean info?\n"},
+    {"[gate]\nworkers = 0\n" SITE ROOT,
+	"t.ini:2: workers = 0: out of range: 1 to 64\n"},
+    {"[gate]\nworkers = 65\n" SITE ROOT,
+	"t.ini:2: workers = 65: out of range: 1 to 64\n"},
+    {"[gate]\nworkers = Auto\n" SITE ROOT,
+	"t.ini:2: workers = Auto: not a number nor auto\n"},
     {SITE "connect_timeout = 5\n" ROOT,
 	"t.ini:6: connect_timeout = 5: not a time: write a number with ms, "
 	"s, m, h or d, such as 5s\n"},
@@ -1013,6 +1019,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_int_eq(gate->access_log_select, LOG_SELECT_ALL);
 	ck_assert_int_eq(gate->access_log_query, LOG_QUERY_FULL);
 	ck_assert_int_eq(gate->log_level, LOG_INFO);
+	ck_assert_uint_eq(gate->workers, 0);
 	ck_assert_uint_eq(gate->max_connections, 10000);
 	ck_assert_uint_eq(gate->head_limit, 32768);
 	ck_assert_uint_eq(gate->head_fields, 100);
@@ -1314,6 +1321,7 @@ static const char every_key[] = "[gate]\n"
 				"resolve = 9s\n"
 				"trusted_proxies = ::1\n"
 				"request_id_header = X-Trace\n"
+				"workers = 3\n"
 				"[site]\n"
 				"name = shop\n"
 				"listen = 127.0.0.1:8080, [::1]:8080\n"
@@ -1377,6 +1385,7 @@ START_TEST(every_key_of_the_gate_lands_in_its_place)
 	ck_assert_int_eq(gate->access_log_select, LOG_SELECT_FLAGGED);
 	ck_assert_int_eq(gate->access_log_query, LOG_QUERY_NAMES);
 	ck_assert_int_eq(gate->log_level, LOG_DEBUG);
+	ck_assert_uint_eq(gate->workers, 3);
 	ck_assert_uint_eq(gate->max_connections, 7);
 	ck_assert_uint_eq(gate->head_limit, 1024);
 	ck_assert_uint_eq(gate->head_fields, 3);
@@ -1397,6 +1406,15 @@ START_TEST(every_key_of_the_gate_lands_in_its_place)
 }
 END_TEST
 
+START_TEST(a_count_may_be_a_word_instead)
+{
+	struct config *config = good("[gate]\nworkers = auto\n" SITE ROOT);
+
+	ck_assert_uint_eq(config->gate.workers, 0);
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(every_key_of_a_site_lands_in_its_place)
 {
 	struct config *config = good(every_key);
@@ -1405,11 +1423,11 @@ START_TEST(every_key_of_a_site_lands_in_its_place)
 	ck_assert_uint_eq(config->site_count, 1);
 	ck_assert(slice_eq(site->rules.name, SLICE("shop")));
 	ck_assert_str_eq(site->rules.file, "t.ini");
-	ck_assert_uint_eq(site->rules.line, 23);
+	ck_assert_uint_eq(site->rules.line, 24);
 	ck_assert_uint_eq(config->listen_count, 3);
 	ck_assert_uint_eq(site->listen_count, 3);
 	ck_assert(slice_eq(site->listens[1]->text, SLICE("[::1]:8080")));
-	ck_assert_uint_eq(site->listens[2]->line, 26);
+	ck_assert_uint_eq(site->listens[2]->line, 27);
 	ck_assert_uint_eq(addr_port(&site->listens[2]->addr), 8081);
 	ck_assert_uint_eq(site->host_count, 3);
 	ck_assert(slice_eq(site->hosts[2], SLICE("[::1]")));
@@ -1454,7 +1472,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(app->servers[0].addr_count, 1);
 	ck_assert_uint_eq(addr_port(&app->servers[0].addrs[0]), 3000);
 	ck_assert_uint_eq(app->servers[1].addr_count, 0); /* no look-up */
-	ck_assert_uint_eq(app->servers[2].line, 43);
+	ck_assert_uint_eq(app->servers[2].line, 44);
 	ck_assert_uint_eq(app->servers[0].weight, 1);
 	ck_assert_uint_eq(app->servers[2].weight, 3);
 	ck_assert_uint_eq(app->servers[2].max, 20);
@@ -1470,7 +1488,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(app->body_timeout, 6000);
 	ck_assert_uint_eq(app->response_head_limit, 2048);
 	ck_assert_uint_eq(app->evhttp_body_limit, 1 << 30);
-	ck_assert_uint_eq(app->line, 41);
+	ck_assert_uint_eq(app->line, 42);
 	ck_assert(slice_eq(location->rules.pattern, SLICE("/a/b")));
 	ck_assert(location->rules.options_answer);
 	ck_assert_uint_eq(location->rules.written, allow);
@@ -1480,7 +1498,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(location->rules.body_limit, UINT64_C(5) << 30);
 	ck_assert_ptr_eq(location->upstream, config->upstreams[1]);
 	ck_assert_str_eq(location->rules.file, "t.ini");
-	ck_assert_uint_eq(location->rules.line, 59);
+	ck_assert_uint_eq(location->rules.line, 60);
 	ck_assert_uint_eq(app->tunnel_timeout, 7200000);
 	ck_assert_uint_eq(location->buffer_size, 131072);
 	ck_assert(location->trailers_pass);
@@ -1503,13 +1521,13 @@ START_TEST(every_key_about_bypasses_lands_in_its_place)
 	ck_assert_uint_eq(rules->grants[0].methods, method_bit(METHOD_DELETE));
 	ck_assert_int_eq(rules->grants[0].until, 1801440000);
 	ck_assert(slice_eq(rules->grants[0].note, SLICE("OPS-123")));
-	ck_assert_uint_eq(rules->grants[0].line, 65);
+	ck_assert_uint_eq(rules->grants[0].line, 66);
 	ck_assert(!rules->report);
 	ck_assert_int_eq(rules->override, OVERRIDE_MODE_STRIP);
 	ck_assert_uint_eq(location->form_hold, 16 << 20);
 	ck_assert_uint_eq(rules->rewrite_from, METHOD_REGISTERED);
 	ck_assert_uint_eq(rules->rewrite_to, METHOD_GET);
-	ck_assert_uint_eq(location->rewrite_line, 72);
+	ck_assert_uint_eq(location->rewrite_line, 73);
 	ck_assert_int_eq(location->redirects, REDIRECTS_PRESERVE);
 	ck_assert(rules->deny_body_on_get);
 	config_unref(config);
@@ -2064,6 +2082,7 @@ text_tests(void)
 	tcase_add_test(tcase, patterns_that_differ_by_case_hold_together);
 	tcase_add_test(tcase, one_trie_is_enough_without_upper_case);
 	tcase_add_test(tcase, every_key_of_the_gate_lands_in_its_place);
+	tcase_add_test(tcase, a_count_may_be_a_word_instead);
 	tcase_add_test(tcase, every_key_of_a_site_lands_in_its_place);
 	tcase_add_test(
 	    tcase, every_key_of_upstreams_and_locations_lands_in_its_place);

@@ -19,8 +19,6 @@
 #define TURNS 1000 /* of the loop at most */
 #define MANY 100   /* clients: more than are accepted at once */
 
-static const struct hosts *const door = (const struct hosts *)&door;
-
 struct door_keeper {
 	struct loop loop;
 	struct listener *listener;
@@ -31,11 +29,10 @@ struct door_keeper {
 };
 
 static void
-on_accept(void *arg, int fd, const struct addr *peer, const struct hosts *at)
+on_accept(void *arg, int fd, const struct addr *peer)
 {
 	struct door_keeper *k = arg;
 
-	ck_assert_ptr_eq(at, door);
 	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	ck_assert_uint_lt(k->accepted, MANY);
@@ -72,7 +69,7 @@ open_door(struct door_keeper *k)
 	fd = bind_to("127.0.0.1:0", &k->addr);
 	ck_assert_int_ge(fd, 0);
 	loop_init(&k->loop);
-	k->listener = listener_new(&k->loop, fd, door, owner);
+	k->listener = listener_new(&k->loop, fd, owner);
 }
 
 static void
@@ -235,6 +232,87 @@ START_TEST(a_bound_socket_has_what_it_needs)
 	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	close(fd);
+}
+END_TEST
+
+#define SHARERS 3
+
+/* A port that is free now, as "127.0.0.1:N". */
+static struct listen_config
+free_port(char text[32])
+{
+	struct listen_config config = {0};
+	struct addr addr;
+	int fd = bind_to("127.0.0.1:0", &addr);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	snprintf(text, 32, "127.0.0.1:%u", addr_port(&addr));
+	config.text = slice_of(text);
+	ck_assert(addr_parse(config.text, &config.addr));
+	return config;
+}
+
+START_TEST(workers_share_a_port_and_nobody_else_gets_in)
+{
+	unsigned before = fake_descriptors(), accepted = 0;
+	int fds[SHARERS], clients[MANY], others[SHARERS], fd;
+	struct listener_file file;
+	char text[32];
+	struct listen_config config = free_port(text);
+
+	ck_assert(listener_bind_all(&config, fds, SHARERS, &file));
+	ck_assert(!listener_bind_all(&config, others, SHARERS, &file));
+	ck_assert_int_eq(errno, EADDRINUSE);
+	ck_assert_int_eq(listener_bind(&config, &file), -1);
+	ck_assert_int_eq(errno, EADDRINUSE);
+	for (unsigned i = 0; i < MANY; i++)
+		clients[i] = call(&config.addr);
+	for (unsigned i = 0; i < SHARERS; i++) {
+		unsigned own = 0;
+
+		while ((fd = accept(fds[i], NULL, NULL)) >= 0) {
+			close(fd);
+			own++;
+		}
+		ck_assert_uint_gt(own, 0);
+		accepted += own;
+		close(fds[i]);
+	}
+	ck_assert_uint_eq(accepted, MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		close(clients[i]);
+	ck_assert_uint_eq(fake_descriptors(), before);
+}
+END_TEST
+
+/* Two gates that start in the same moment: both are past bind(2), as it lets
+ * several in that do not listen yet. */
+static int
+bind_only(const struct addr *addr)
+{
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+	ck_assert_int_eq(
+	    bind(fd, (const struct sockaddr *)&addr->sa, addr->len), 0);
+	return fd;
+}
+
+START_TEST(of_two_that_come_at_once_one_gets_the_port)
+{
+	char text[32];
+	struct listen_config config = free_port(text);
+	int other = bind_only(&config.addr), fds[SHARERS];
+	struct listener_file file;
+
+	ck_assert(listener_bind_all(&config, fds, SHARERS, &file));
+	ck_assert_int_eq(listen(other, 1), -1);
+	ck_assert_int_eq(errno, EADDRINUSE);
+	close(other);
+	for (unsigned i = 0; i < SHARERS; i++)
+		close(fds[i]);
 }
 END_TEST
 
@@ -484,6 +562,8 @@ main(void)
 	tcase_add_test(tcase, without_descriptors_accepting_pauses_and_goes_on);
 	tcase_add_test(tcase, a_listener_that_pauses_can_be_closed);
 	tcase_add_test(tcase, a_bound_socket_has_what_it_needs);
+	tcase_add_test(tcase, workers_share_a_port_and_nobody_else_gets_in);
+	tcase_add_test(tcase, of_two_that_come_at_once_one_gets_the_port);
 	tcase_add_test(tcase, a_star_takes_both_families_and_brackets_only_one);
 	tcase_add_test(tcase, a_failed_bind_tells_why_and_keeps_nothing);
 	tcase_set_timeout(tcase, 20);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/* entrances: a list, matched with each new configuration by address. */
+#include "entrances.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum state {
+	NEW, /* opened by a prepare that was not yet committed */
+	OPEN
+};
+
+struct place {
+	TAILQ_ENTRY(place) entry;
+	struct entrances *owner;
+	struct entrance is; /* is.fd is not used; listen: in force, or NULL */
+	const struct listen_config *next; /* prepared; NULL: it is to go */
+	enum state state;
+	struct addr addr;
+	struct listen_file options; /* as the file has them */
+	struct listener_file file;
+	int *fds; /* by worker; of a unix socket one; -1: given away */
+	unsigned fd_count;
+	struct listener *listener; /* of a unix socket, once committed */
+};
+TAILQ_HEAD(place_list, place);
+
+struct entrances {
+	struct loop *loop;
+	unsigned workers, last_id;
+	struct entrances_owner to;
+	struct place_list places;
+};
+
+struct entrances *
+entrances_new(struct loop *loop, unsigned workers, struct entrances_owner owner)
+{
+	struct entrances *entrances = mem_alloc(sizeof(*entrances));
+
+	*entrances =
+	    (struct entrances){.loop = loop, .workers = workers, .to = owner};
+	TAILQ_INIT(&entrances->places);
+	return entrances;
+}
+
+static void
+on_accept(void *arg, int fd, const struct addr *peer)
+{
+	struct place *place = arg;
+	struct entrances_owner *to = &place->owner->to;
+
+	to->accept(to->arg, fd, peer, place->is.id);
+}
+
+static bool
+is_unix(const struct place *place)
+{
+	return place->addr.sa.ss_family == AF_UNIX;
+}
+
+static void
+close_place(struct place *place)
+{
+	struct listen_config listen = {.addr = place->addr};
+
+	TAILQ_REMOVE(&place->owner->places, place, entry);
+	listener_free(place->listener);
+	for (unsigned i = 0; i < place->fd_count; i++)
+		if (place->fds[i] >= 0)
+			close(place->fds[i]);
+	listener_remove(&listen, &place->file);
+	free(place->fds);
+	free(place);
+}
+
+void
+entrances_drain(struct entrances *entrances)
+{
+	struct place *place;
+
+	TAILQ_FOREACH(place, &entrances->places, entry)
+	{
+		if (place->listener == NULL)
+			continue;
+		listener_drain(place->listener);
+		listener_free(place->listener);
+		place->listener = NULL;
+	}
+}
+
+void
+entrances_free(struct entrances *entrances)
+{
+	struct place *place;
+
+	if (entrances == NULL)
+		return;
+	while ((place = TAILQ_FIRST(&entrances->places)) != NULL)
+		close_place(place);
+	free(entrances);
+}
+
+/* ---- what a configuration asks for ---- */
+
+static struct place *
+find(struct entrances *entrances, const struct addr *addr)
+{
+	struct place *place;
+
+	TAILQ_FOREACH(place, &entrances->places, entry)
+	if (addr_eq(&place->addr, addr))
+		break;
+	return place;
+}
+
+static struct place *
+new_place(struct entrances *entrances, const struct listen_config *listen)
+{
+	struct place *place = mem_alloc(sizeof(*place));
+
+	*place = (struct place){.owner = entrances,
+	    .is.id = ++entrances->last_id,
+	    .next = listen,
+	    .addr = listen->addr,
+	    .options = listen->file_options};
+	place->fd_count = is_unix(place) ? 1 : entrances->workers;
+	place->fds = mem_alloc(place->fd_count * sizeof(*place->fds));
+	return place;
+}
+
+static bool
+open_place(struct entrances *entrances, const struct listen_config *listen)
+{
+	struct place *place = new_place(entrances, listen);
+
+	if (listener_bind_all(
+		listen, place->fds, place->fd_count, &place->file)) {
+		TAILQ_INSERT_TAIL(&entrances->places, place, entry);
+		return true;
+	}
+	log_error("%s:%u: cannot listen on %.*s: %s", listen->file,
+	    listen->line, SLICE_ARG(listen->text),
+	    listener_error(listen, errno));
+	free(place->fds);
+	free(place);
+	return false;
+}
+
+bool
+entrances_prepare(struct entrances *entrances, const struct config *config)
+{
+	struct place *place;
+	bool good = true;
+
+	for (unsigned i = 0; i < config->listen_count && good; i++) {
+		place = find(entrances, &config->listens[i]->addr);
+		if (place != NULL)
+			place->next = config->listens[i];
+		else
+			good = open_place(entrances, config->listens[i]);
+	}
+	if (!good)
+		entrances_undo(entrances);
+	return good;
+}
+
+void
+entrances_undo(struct entrances *entrances)
+{
+	struct place *place = TAILQ_FIRST(&entrances->places), *next;
+
+	for (; place != NULL; place = next) {
+		next = TAILQ_NEXT(place, entry);
+		place->next = NULL;
+		if (place->state == NEW)
+			close_place(place);
+	}
+}
+
+static void
+begin(struct place *place)
+{
+	struct listener_owner owner = {on_accept, place};
+
+	place->state = OPEN;
+	log_info("listening address=%.*s", SLICE_ARG(place->next->text));
+	if (!is_unix(place))
+		return;
+	place->listener =
+	    listener_new(place->owner->loop, place->fds[0], owner);
+	place->fds[0] = -1;
+}
+
+struct entrances_change
+entrances_commit(struct entrances *entrances)
+{
+	struct place *place = TAILQ_FIRST(&entrances->places), *next;
+	struct entrances_change change = {0, 0, 0};
+
+	for (; place != NULL; place = next) {
+		next = TAILQ_NEXT(place, entry);
+		if (place->next == NULL) {
+			change.closed++;
+			if (place->listener != NULL)
+				listener_drain(place->listener);
+			close_place(place);
+			continue;
+		}
+		if (place->state == NEW) {
+			change.opened++;
+			begin(place);
+		} else {
+			change.kept++;
+		}
+		place->is.listen = place->next;
+		place->next = NULL;
+	}
+	return change;
+}
+
+unsigned
+entrances_list(
+    struct entrances *entrances, unsigned worker, struct entrance *out)
+{
+	struct place *place;
+	unsigned count = 0;
+
+	TAILQ_FOREACH(place, &entrances->places, entry)
+	{
+		out[count] = place->is;
+		out[count].fd = -1;
+		if (!is_unix(place)) {
+			out[count].fd = place->fds[worker];
+			place->fds[worker] = -1;
+		}
+		count++;
+	}
+	return count;
+}
