@@ -18,12 +18,12 @@
 #include <sys/uio.h>
 
 #include "addr.h"
+#include "door.h"
 #include "http.h"
 #include "reason.h"
 #include "wire.h"
 
 struct client;
-struct hosts;
 
 /* Commands, down to the client. */
 struct client_ops {
@@ -89,9 +89,9 @@ struct client {
 	const struct client_events *events;
 	void *arg;   /* for open; borrowed: the worker */
 	void *owner; /* NULL between exchanges; set by the owner in open */
-	const struct addr *peer;  /* of the socket */
-	const struct hosts *door; /* who answers at this listener */
-	bool secure;		  /* TLS */
+	const struct addr *peer; /* of the socket */
+	const struct door *door; /* where it came in */
+	bool secure;		 /* TLS */
 	uint32_t buffer_size; /* the most that is held each way; set in open */
 	bool wants_trailers;  /* of the request; set in open */
 	bool full;	      /* what body took waits: no more, until ready */

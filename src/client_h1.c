@@ -82,8 +82,8 @@ struct client_h1 {
 	LIST_ENTRY(client_h1) link;
 	struct timer timer;
 	struct step step;
-	struct turn *turn;	  /* NULL while idle */
-	const struct hosts *door; /* borrowed: the worker's configuration */
+	struct turn *turn; /* NULL while idle */
+	struct door *door; /* borrowed: until it has told that it closed */
 	enum h1_state state;
 	enum reason why; /* of the close; known while lingering */
 	/* the front of the peer's address: a unix socket has no more */
@@ -102,6 +102,13 @@ peer_of(const struct client_h1 *c, struct addr *out)
 {
 	*out = (struct addr){.len = c->peer_len};
 	memcpy(&out->sa, c->peer, c->peer_len);
+}
+
+/* No further request is taken. */
+static bool
+is_ending(const struct client_h1 *c)
+{
+	return c->env->draining || c->door->gone;
 }
 
 static bool
@@ -261,15 +268,17 @@ static void
 free_connection(struct client_h1 *c)
 {
 	struct client_h1_env *env = c->env;
+	struct door *door = c->door;
+	enum reason why = c->why;
 
 	loop_defer_cancel(env->loop, &c->step);
 	leave_turn(c);
 	LIST_REMOVE(c, link);
 	env->live--;
 	tell_close(c);
-	if (env->closed != NULL)
-		env->closed(env->arg, c->why);
 	pool_put(&env->pool, c);
+	if (env->closed != NULL)
+		env->closed(env->arg, door, why);
 }
 
 /* Tells the owner, who may answer a malformed or late body, and gives its last
@@ -498,7 +507,7 @@ op_head(struct client *client, const struct head *head, struct body_plan plan,
 	size_t len;
 
 	assert(!c->turn->head_sent);
-	if (close || c->env->draining || !can_drain(c))
+	if (close || is_ending(c) || !can_drain(c))
 		c->turn->persistent = false;
 	len = frame(c->turn, head, plan, framing);
 	c->turn->head_sent = true;
@@ -579,7 +588,7 @@ go_idle(struct client_h1 *c)
 static void
 part(struct client_h1 *c)
 {
-	if (!c->turn->broken && c->turn->request_done && !c->env->draining &&
+	if (!c->turn->broken && c->turn->request_done && !is_ending(c) &&
 	    c->wire.watch == WIRE_READING && buffer_len(&c->turn->in) == 0)
 		shut(c, REASON_NONE, false);
 	else
@@ -591,7 +600,7 @@ static void
 finish(struct client_h1 *c)
 {
 	c->turn->response_done = false;
-	if (c->turn->broken || !c->turn->persistent || c->env->draining) {
+	if (c->turn->broken || !c->turn->persistent || is_ending(c)) {
 		part(c);
 	} else if (c->turn->half_closed && buffer_len(&c->turn->in) == 0) {
 		shut(c, REASON_NONE, false);
@@ -847,7 +856,7 @@ body_complete(struct client_h1 *c)
 	c->turn->request_done = true;
 	c->turn->expects = false;
 	if (c->state == H1_DRAIN) {
-		if (c->env->draining)
+		if (is_ending(c))
 			part(c);
 		else
 			go_idle(c);
@@ -1256,16 +1265,32 @@ client_h1_env_init(struct client_h1_env *env, struct loop *loop,
 {
 	memset(env, 0, sizeof(*env));
 	env->loop = loop;
-	env->gate = *gate;
 	LIST_INIT(&env->all);
 	pool_init(&env->pool, sizeof(struct client_h1), 256);
 	pool_init(&env->turns, sizeof(struct turn), 256);
-	env->fields = mem_alloc(gate->head_fields * sizeof(struct field));
+	client_h1_set(env, gate);
+}
+
+void
+client_h1_set(struct client_h1_env *env, const struct gate_config *gate)
+{
+	if (env->fields == NULL || env->gate.head_fields != gate->head_fields) {
+		free(env->fields);
+		env->fields =
+		    mem_alloc(gate->head_fields * sizeof(struct field));
+	}
+	env->gate = *gate;
+}
+
+static bool
+between_exchanges(const struct client_h1 *c)
+{
+	return (c->state == H1_IDLE || c->state == H1_HEAD) && !has_input(c);
 }
 
 void
 client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
-    const struct hosts *door)
+    struct door *door)
 {
 	struct client_h1 *c = pool_get(&env->pool);
 
@@ -1284,6 +1309,8 @@ client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
 	wire_read_on(&c->wire);
 	deadline(c, env->gate.head_timeout);
 	on_readable(&c->wire);
+	if (is_ending(c) && between_exchanges(c))
+		shut(c, REASON_SHUTDOWN, false);
 }
 
 void
@@ -1303,26 +1330,34 @@ client_h1_refuse(int fd)
 	close(fd);
 }
 
-static bool
-between_exchanges(const struct client_h1 *c)
-{
-	return (c->state == H1_IDLE || c->state == H1_HEAD) && !has_input(c);
-}
-
-void
-client_h1_drain(struct client_h1_env *env)
+/* Those of the door, or all. */
+static void
+end_idle(struct client_h1_env *env, const struct door *door)
 {
 	struct client_h1 *c, *next;
 
-	env->draining = true;
 	for (c = LIST_FIRST(&env->all); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
-		if (!between_exchanges(c))
+		if ((door != NULL && c->door != door) || !between_exchanges(c))
 			continue;
 		on_readable(&c->wire); /* a request may have come already */
 		if (between_exchanges(c))
 			shut(c, REASON_SHUTDOWN, false);
 	}
+}
+
+void
+client_h1_drain(struct client_h1_env *env)
+{
+	env->draining = true;
+	end_idle(env, NULL);
+}
+
+void
+client_h1_leave(struct client_h1_env *env, const struct door *door)
+{
+	assert(door->gone);
+	end_idle(env, door);
 }
 
 void

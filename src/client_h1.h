@@ -21,22 +21,27 @@ struct client_h1_env {
 	LIST_HEAD(, client_h1) all;
 	struct pool pool, turns; /* turns: of connections that are not idle */
 	struct field *fields; /* gate.head_fields of them: for one head read */
-	/* A connection ended; why tells when no exchange could. NULL is fine.
-	 */
-	void (*closed)(void *arg, enum reason why);
+	/* A connection of the door ended; why tells when no exchange could. The
+	 * door may go then. NULL is fine. */
+	void (*closed)(void *arg, struct door *door, enum reason why);
 };
 
 /* gate is copied. */
 void client_h1_env_init(struct client_h1_env *env, struct loop *loop,
     const struct gate_config *gate);
+/* Other limits and timeouts; what waits already waits by the old ones. Not
+ * within an event. */
+void client_h1_set(struct client_h1_env *env, const struct gate_config *gate);
 /* Idle connections are closed at once; the others after their exchange. */
 void client_h1_drain(struct client_h1_env *env);
+/* The same for those of one door, which is gone. */
+void client_h1_leave(struct client_h1_env *env, const struct door *door);
 /* Everything is reset now. */
 void client_h1_env_done(struct client_h1_env *env);
 
-/* Takes the descriptor and reads at once. door as in struct client. */
+/* Takes the descriptor and reads at once. door is borrowed until closed. */
 void client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
-    const struct hosts *door);
+    struct door *door);
 /* Answers 503 with one write and closes: past max_connections. */
 void client_h1_refuse(int fd);
 

@@ -30,6 +30,7 @@ static const char help[] =
 struct demo {
 	struct loop loop;
 	struct client_h1_env clients;
+	struct door door;
 	struct pool visits;
 };
 
@@ -230,7 +231,7 @@ on_accept(void *arg, int fd, const struct addr *peer)
 {
 	struct demo *demo = arg;
 
-	client_h1_open(&demo->clients, fd, peer, NULL);
+	client_h1_open(&demo->clients, fd, peer, &demo->door);
 }
 
 static void
@@ -245,7 +246,7 @@ static void
 serve(int fd)
 {
 	struct config *config = config_new();
-	struct demo demo;
+	struct demo demo = {.door = {.gone = false}};
 	struct listener *listener;
 	struct event *term, *interrupt;
 

@@ -17,7 +17,8 @@ static const char help[] =
     "  -h, --help          this text\n"
     "\n"
     "TERM, INT, QUIT finish what is under way, a second INT or TERM stops at\n"
-    "once; USR1 reopens the access log. See methodgate(8).\n";
+    "once; USR1 reopens the access log; HUP reads FILE again. See\n"
+    "methodgate(8).\n";
 
 static int
 serve(const char *path)

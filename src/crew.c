@@ -19,7 +19,8 @@ struct errand {
 struct crew {
 	struct crew_setup setup;
 	struct dealer dealer;
-	struct timer live_check; /* while it drains */
+	struct timer live_check;     /* while it drains */
+	struct worker_reply applied; /* who waits for crew_apply */
 	struct worker *workers[WORKERS_MAX];
 };
 
@@ -81,21 +82,33 @@ on_closed(void *arg)
 	on_live_check(&crew->live_check);
 }
 
+/* The same rules with this worker's doors, to be freed. */
+static struct worker_rules
+rules_of(
+    const struct crew *crew, const struct worker_rules *rules, unsigned number)
+{
+	struct worker_rules own = *rules;
+	struct entrance *doors =
+	    mem_alloc((rules->config->listen_count + 1) * sizeof(*doors));
+
+	own.doors = doors;
+	own.door_count = entrances_list(crew->setup.entrances, number, doors);
+	return own;
+}
+
 static void
 hire(struct crew *crew, unsigned number)
 {
 	struct worker_setup setup = {.number = number,
 	    .dealer = &crew->dealer,
 	    .other = crew->workers,
-	    .house = crew->setup.house};
-	struct worker_rules rules = crew->setup.rules;
-	struct entrance *doors =
-	    mem_alloc((rules.config->listen_count + 1) * sizeof(*doors));
+	    .house = crew->setup.house,
+	    .let_go = crew->setup.let_go,
+	    .arg = crew->setup.arg};
+	struct worker_rules rules = rules_of(crew, &crew->setup.rules, number);
 
-	rules.doors = doors;
-	rules.door_count = entrances_list(crew->setup.entrances, number, doors);
 	crew->workers[number] = worker_new(&setup, &rules);
-	free(doors);
+	free((void *)rules.doors);
 }
 
 struct crew *
@@ -122,12 +135,36 @@ crew_give(struct crew *crew, int fd, const struct addr *peer, unsigned id)
 	worker_take(crew->workers[to], fd, peer, id);
 }
 
+static void
+on_applied(void *arg)
+{
+	struct crew *crew = arg;
+
+	for (unsigned i = 0; i < crew->setup.size; i++)
+		worker_settle(crew->workers[i]);
+	crew->applied.done(crew->applied.arg);
+}
+
+void
+crew_apply(struct crew *crew, const struct worker_rules *rules,
+    void (*done)(void *arg), void *arg)
+{
+	struct worker_reply reply = send_all(crew, on_applied, crew);
+
+	crew->applied = (struct worker_reply){done, arg};
+	for (unsigned i = 0; i < crew->setup.size; i++) {
+		struct worker_rules own = rules_of(crew, rules, i);
+
+		worker_apply(crew->workers[i], &own, reply);
+		free((void *)own.doors);
+	}
+}
+
 void
 crew_drain(struct crew *crew)
 {
 	struct worker_reply reply = send_all(crew, on_closed, crew);
 
-	dealer_pause(&crew->dealer, true);
 	for (unsigned i = 0; i < crew->setup.size; i++)
 		worker_drain(crew->workers[i], reply);
 }

@@ -17,6 +17,7 @@ struct crew_setup {
 	struct worker_rules rules;   /* its doors are those of entrances */
 	struct entrances *entrances; /* committed */
 	void (*drained)(void *arg);
+	void (*let_go)(void *arg); /* a worker has left a configuration */
 	void *arg;
 };
 /* Starts the threads. */
@@ -24,6 +25,10 @@ struct crew *crew_start(const struct crew_setup *setup);
 /* A connection that the house has accepted at the door of this id goes to the
  * worker that has the fewest; takes fd. */
 void crew_give(struct crew *crew, int fd, const struct addr *peer, unsigned id);
+/* As worker_apply; the doors are those of entrances, committed. done: all have
+ * applied it, and the old sink is used by none. One at a time. */
+void crew_apply(struct crew *crew, const struct worker_rules *rules,
+    void (*done)(void *arg), void *arg);
 /* As worker_drain; drained is called when no connection is left. */
 void crew_drain(struct crew *crew);
 /* done: the old sink is used by none of them. One at a time. */

@@ -41,9 +41,7 @@ dealer_choose(struct dealer *dealer, unsigned self)
 {
 	unsigned to = idlest(dealer, self), least = live(dealer, to);
 
-	if (self != DEALER_HOUSE &&
-	    (live(dealer, self) < least + STEP(least) ||
-		atomic_load_explicit(&dealer->paused, RELAXED)))
+	if (self != DEALER_HOUSE && live(dealer, self) < least + STEP(least))
 		to = self;
 	atomic_fetch_add_explicit(&dealer->at[to].live, 1, RELAXED);
 	return to;
@@ -68,12 +66,6 @@ dealer_leave(struct dealer *dealer, unsigned worker, bool admitted)
 	if (admitted)
 		atomic_fetch_sub_explicit(&dealer->admitted, 1, RELAXED);
 	atomic_fetch_sub_explicit(&dealer->at[worker].live, 1, RELAXED);
-}
-
-void
-dealer_pause(struct dealer *dealer, bool paused)
-{
-	atomic_store_explicit(&dealer->paused, paused, RELAXED);
 }
 
 unsigned

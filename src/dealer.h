@@ -14,7 +14,6 @@
 struct dealer {
 	unsigned workers;
 	atomic_uint admitted; /* of all workers together */
-	atomic_bool paused;
 	struct {
 		/* also those on their way to it, and to be refused */
 		atomic_uint live;
@@ -32,8 +31,6 @@ unsigned dealer_choose(struct dealer *dealer, unsigned self);
 bool dealer_admit(struct dealer *dealer, uint32_t max);
 /* It has gone; admitted as dealer_admit said. */
 void dealer_leave(struct dealer *dealer, unsigned worker, bool admitted);
-/* While paused, workers keep what they accept. */
-void dealer_pause(struct dealer *dealer, bool paused);
 /* Connections of all workers. */
 unsigned dealer_live(const struct dealer *dealer);
 

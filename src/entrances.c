@@ -22,7 +22,8 @@ struct place {
 	const struct listen_config *next; /* prepared; NULL: it is to go */
 	enum state state;
 	struct addr addr;
-	struct listen_file options; /* as the file has them */
+	struct listen_file options, before; /* of the file; before prepare */
+	bool changed; /* the file has options of what is prepared */
 	struct listener_file file;
 	int *fds; /* by worker; of a unix socket one; -1: given away */
 	unsigned fd_count;
@@ -133,37 +134,114 @@ new_place(struct entrances *entrances, const struct listen_config *listen)
 	return place;
 }
 
+/* Some place of ours has the port, under another address, and is to go. */
+static bool
+leaves_port(const struct entrances *entrances, const struct addr *addr)
+{
+	const struct place *place;
+
+	TAILQ_FOREACH(place, &entrances->places, entry)
+	if (place->next == NULL && !is_unix(place) &&
+	    addr_port(&place->addr) == addr_port(addr))
+		return true;
+	return false;
+}
+
+static bool
+bind_place(struct place *place)
+{
+	const struct listen_config *listen = place->next;
+
+	if (listener_bind_all(
+		listen, place->fds, place->fd_count, &place->file))
+		return true;
+	return errno == EADDRINUSE && !is_unix(place) &&
+	       leaves_port(place->owner, &place->addr) &&
+	       listener_bind_beside(listen, place->fds, place->fd_count);
+}
+
+static bool
+refuse(const struct listen_config *listen)
+{
+	log_error("%s:%u: cannot listen on %.*s: %s", listen->file,
+	    listen->line, SLICE_ARG(listen->text),
+	    listener_error(listen, errno));
+	return false;
+}
+
 static bool
 open_place(struct entrances *entrances, const struct listen_config *listen)
 {
 	struct place *place = new_place(entrances, listen);
 
-	if (listener_bind_all(
-		listen, place->fds, place->fd_count, &place->file)) {
+	if (bind_place(place)) {
 		TAILQ_INSERT_TAIL(&entrances->places, place, entry);
 		return true;
 	}
-	log_error("%s:%u: cannot listen on %.*s: %s", listen->file,
-	    listen->line, SLICE_ARG(listen->text),
-	    listener_error(listen, errno));
+	(void)refuse(listen);
 	free(place->fds);
 	free(place);
 	return false;
+}
+
+static bool
+same_options(const struct listen_file *a, const struct listen_file *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+}
+
+static bool
+change_file(struct place *place)
+{
+	const struct listen_config *listen = place->next;
+
+	if (listen == NULL || place->state == NEW || !is_unix(place) ||
+	    same_options(&place->options, &listen->file_options))
+		return true;
+	place->changed = true;
+	place->before = place->options;
+	place->options = listen->file_options;
+	return listener_change(listen, &place->file, &place->before) ||
+	       refuse(listen);
+}
+
+static void
+change_back(struct place *place)
+{
+	struct listen_config listen = {
+	    .addr = place->addr, .file_options = place->before};
+
+	if (!place->changed)
+		return;
+	(void)listener_change(&listen, &place->file, &place->options);
+	place->options = place->before;
+	place->changed = false;
+}
+
+static bool
+open_missing(struct entrances *entrances, const struct config *config)
+{
+	for (unsigned i = 0; i < config->listen_count; i++)
+		if (find(entrances, &config->listens[i]->addr) == NULL &&
+		    !open_place(entrances, config->listens[i]))
+			return false;
+	return true;
 }
 
 bool
 entrances_prepare(struct entrances *entrances, const struct config *config)
 {
 	struct place *place;
-	bool good = true;
+	bool good;
 
-	for (unsigned i = 0; i < config->listen_count && good; i++) {
+	for (unsigned i = 0; i < config->listen_count; i++) {
 		place = find(entrances, &config->listens[i]->addr);
 		if (place != NULL)
 			place->next = config->listens[i];
-		else
-			good = open_place(entrances, config->listens[i]);
 	}
+	good = open_missing(entrances, config);
+	TAILQ_FOREACH(place, &entrances->places, entry)
+	good = good && change_file(place);
 	if (!good)
 		entrances_undo(entrances);
 	return good;
@@ -176,6 +254,7 @@ entrances_undo(struct entrances *entrances)
 
 	for (; place != NULL; place = next) {
 		next = TAILQ_NEXT(place, entry);
+		change_back(place);
 		place->next = NULL;
 		if (place->state == NEW)
 			close_place(place);
@@ -219,6 +298,7 @@ entrances_commit(struct entrances *entrances)
 		}
 		place->is.listen = place->next;
 		place->next = NULL;
+		place->changed = false;
 	}
 	return change;
 }

@@ -30,10 +30,11 @@ enum state {
 };
 
 struct exchange {
-	struct client *client;	     /* borrowed until the last command */
-	struct transport *transport; /* NULL: none open */
-	struct exchange_env *env;    /* borrowed: outlives its exchanges */
-	struct config *config;	     /* the generation it began with */
+	struct client *client;	       /* borrowed until the last command */
+	struct transport *transport;   /* NULL: none open */
+	struct exchange_env *env;      /* borrowed: outlives its exchanges */
+	struct generation *generation; /* by which it began; one use */
+	const struct hosts *hosts;     /* of it, at the client's door */
 	struct arena arena;
 	struct timer timer;
 	enum state state;
@@ -183,7 +184,7 @@ advance(struct exchange *x, enum state to)
 static enum state
 step_read(struct exchange *x)
 {
-	struct forward_visit visit = {.gate = &x->config->gate,
+	struct forward_visit visit = {.gate = &x->generation->config->gate,
 	    .peer = x->client->peer,
 	    .secure = x->client->secure,
 	    .ids = &x->env->ids};
@@ -205,8 +206,8 @@ policy_facts(struct exchange *x)
 {
 	return (struct policy_facts){.head = &x->head,
 	    .body = x->plan,
-	    .door = x->client->door,
-	    .ping = x->config->gate.ping,
+	    .door = x->hosts,
+	    .ping = x->generation->config->gate.ping,
 	    .now = time(NULL),
 	    .arena = &x->arena};
 }
@@ -240,7 +241,7 @@ static enum reason
 make_sent_head(struct exchange *x)
 {
 	const struct decision *decision = &x->decision;
-	struct forward_facts facts = {.gate = &x->config->gate,
+	struct forward_facts facts = {.gate = &x->generation->config->gate,
 	    .site = x->location->site,
 	    .origin = &x->origin,
 	    .method = x->head.method,
@@ -356,7 +357,8 @@ open_transport(struct exchange *x, const struct transport_events *events)
 	enum reason why = REASON_NONE;
 
 	if (!x->chosen)
-		why = upstream_choose(x->env->upstreams, upstream, &x->choice);
+		why = upstream_choose(
+		    x->generation->upstreams, upstream, &x->choice);
 	if (why != REASON_NONE)
 		return why;
 	x->chosen = false;
@@ -440,8 +442,8 @@ step_relay(struct exchange *x)
 static void
 start_cutting(struct exchange_env *env)
 {
-	loop_timer_start(
-	    env->loop, &env->tunnel_timer, env->config->gate.tunnel_drain);
+	loop_timer_start(env->loop, &env->tunnel_timer,
+	    env->generation->config->gate.tunnel_drain);
 }
 
 /* The request's body is open once more. */
@@ -504,7 +506,7 @@ step_answer(struct exchange *x)
 	    .allow = x->decision.allow,
 	    .has_allow = x->decision.has_allow,
 	    .request_id = x->origin.request_id,
-	    .gate = &x->config->gate,
+	    .gate = &x->generation->config->gate,
 	    .now = time(NULL)};
 	struct body_plan plan = {BODY_NONE, 0};
 	struct head head;
@@ -609,7 +611,7 @@ step_finish(struct exchange *x)
 	tell(x, client->bytes_out);
 	hold_done(x->hold);
 	arena_done(&x->arena);
-	config_unref(x->config);
+	generation_leave(x->generation);
 	env->live--;
 	pool_put(&env->pool, x);
 	return STAY;
@@ -649,7 +651,7 @@ try_next(struct exchange *x, enum reason why)
 	const struct upstream_config *upstream = x->location->upstream;
 
 	upstream_failed(&x->choice, upstream, why);
-	if (!has_body(x) || upstream_choose(x->env->upstreams, upstream,
+	if (!has_body(x) || upstream_choose(x->generation->upstreams, upstream,
 				&x->choice) != REASON_NONE)
 		return false;
 	x->chosen = true;
@@ -682,7 +684,8 @@ client_open(void *arg, struct client *client, const struct head *head,
 	memset(x, 0, sizeof(*x));
 	x->env = env;
 	x->client = client;
-	x->config = config_ref(env->config);
+	x->generation = generation_use(client->door->generation);
+	x->hosts = client->door->hosts;
 	arena_init(&x->arena, &env->loop->arenas);
 	x->timer.fn = on_timer;
 	x->head = *head;
@@ -863,7 +866,7 @@ static const struct head *
 clean_trailers(struct exchange *x, const struct head *trailers)
 {
 	struct forward_facts facts = {
-	    .gate = &x->config->gate, .site = x->location->site};
+	    .gate = &x->generation->config->gate, .site = x->location->site};
 
 	return forward_trailers(&facts, trailers, &x->arena);
 }
@@ -962,7 +965,7 @@ static void
 give_back(struct exchange *x, const struct head *head, struct body_plan plan,
     struct head *to)
 {
-	struct forward_facts facts = {.gate = &x->config->gate,
+	struct forward_facts facts = {.gate = &x->generation->config->gate,
 	    .site = x->location->site,
 	    .now = time(NULL)};
 

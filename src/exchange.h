@@ -14,10 +14,10 @@
 #include "client.h"
 #include "config.h"
 #include "forward.h"
+#include "generation.h"
 #include "pipes.h"
 #include "record.h"
 #include "transport.h"
-#include "upstream.h"
 
 /* A kind of transport. */
 struct carrier {
@@ -31,8 +31,7 @@ struct carrier {
 /* What the exchanges of one worker share. */
 struct exchange_env {
 	struct loop *loop;
-	struct config *config; /* the generation in force; one reference */
-	struct upstreams *upstreams;
+	struct generation *generation; /* in force; one use, of the owner's */
 	struct record *record;
 	struct forward_ids ids;
 	struct links *links; /* borrowed: the worker's; NULL: none are kept */

@@ -159,6 +159,17 @@ bind_port(int fd, const struct listen_config *config, int shares)
 	return bind(fd, (const struct sockaddr *)&addr->sa, addr->len);
 }
 
+/* Beside a listener of ours that is about to close: it has the port. */
+static int
+open_beside(int *fds, unsigned count, const struct listen_config *config)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (bind_port(fds[i], config, 1) != 0 ||
+		    listen(fds[i], BACKLOG) != 0)
+			return -1;
+	return 0;
+}
+
 /* SO_REUSEPORT would let any other gate of the same user in as well. So the
  * first socket is without it when it is bound, and again when it begins to
  * listen, of which the kernel allows only one on a port; in between and
@@ -170,14 +181,14 @@ open_ports(int *fds, unsigned count, const struct listen_config *config)
 
 	if (bind_port(fds[0], config, 0) != 0)
 		return -1;
-	set(fds[0], SOL_SOCKET, SO_REUSEPORT, count > 1);
+	set(fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
 	for (i = 1; i < count; i++)
 		if (bind_port(fds[i], config, 1) != 0)
 			return -1;
 	set(fds[0], SOL_SOCKET, SO_REUSEPORT, 0);
 	if (listen(fds[0], BACKLOG) != 0)
 		return -1;
-	set(fds[0], SOL_SOCKET, SO_REUSEPORT, count > 1);
+	set(fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
 	for (i = 1; i < count; i++)
 		if (listen(fds[i], BACKLOG) != 0)
 			return -1;
@@ -194,26 +205,46 @@ close_all(const int *fds, unsigned count)
 	errno = error;
 }
 
+static bool
+make_sockets(int family, int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		fds[i] = socket(
+		    family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fds[i] >= 0)
+			continue;
+		close_all(fds, i);
+		return false;
+	}
+	return true;
+}
+
 bool
 listener_bind_all(const struct listen_config *config, int *fds, unsigned count,
     struct listener_file *file)
 {
 	int family = config->addr.sa.ss_family;
-	unsigned i;
 
 	assert(count == 1 || family != AF_UNIX);
 	*file = (struct listener_file){.inode = 0};
-	for (i = 0; i < count; i++) {
-		fds[i] = socket(
-		    family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (fds[i] < 0)
-			break;
-	}
-	if (i == count &&
-	    (family == AF_UNIX ? open_file(fds[0], config, file)
+	if (!make_sockets(family, fds, count))
+		return false;
+	if ((family == AF_UNIX ? open_file(fds[0], config, file)
 			       : open_ports(fds, count, config)) == 0)
 		return true;
-	close_all(fds, i);
+	close_all(fds, count);
+	return false;
+}
+
+bool
+listener_bind_beside(
+    const struct listen_config *config, int *fds, unsigned count)
+{
+	if (!make_sockets(config->addr.sa.ss_family, fds, count))
+		return false;
+	if (open_beside(fds, count, config) == 0)
+		return true;
+	close_all(fds, count);
 	return false;
 }
 
@@ -235,16 +266,47 @@ listener_error(const struct listen_config *config, int error)
 	return strerrordesc_np(error);
 }
 
+/* Whether the file is the one that was made. */
+static bool
+is_ours(const struct listen_config *config, const struct listener_file *file)
+{
+	struct stat there;
+
+	return file->inode != 0 && lstat(path_of(&config->addr), &there) == 0 &&
+	       there.st_dev == file->device && there.st_ino == file->inode;
+}
+
+/* "The gate's own" undoes what another owner was before. */
+static struct listen_file
+undone(const struct listen_file *before, const struct listen_file *want)
+{
+	struct listen_file file = *want;
+
+	if (want->uid == (uid_t)-1 && before->uid != (uid_t)-1)
+		file.uid = geteuid();
+	if (want->gid == (gid_t)-1 && before->gid != (gid_t)-1)
+		file.gid = getegid();
+	return file;
+}
+
+bool
+listener_change(const struct listen_config *config,
+    const struct listener_file *file, const struct listen_file *before)
+{
+	struct listen_file want = undone(before, &config->file_options);
+
+	if (is_ours(config, file))
+		return give(path_of(&config->addr), &want) == 0;
+	errno = ENOENT;
+	return false;
+}
+
 void
 listener_remove(
     const struct listen_config *config, const struct listener_file *file)
 {
-	struct stat there;
-
-	if (file->inode == 0 || lstat(path_of(&config->addr), &there) != 0 ||
-	    there.st_dev != file->device || there.st_ino != file->inode)
-		return;
-	(void)unlink(path_of(&config->addr));
+	if (is_ours(config, file))
+		(void)unlink(path_of(&config->addr));
 }
 
 static void

@@ -25,6 +25,14 @@ struct listener_file {
  * it has the process id behind its name. The umask is the caller's alone. */
 bool listener_bind_all(const struct listen_config *listen, int *fds,
     unsigned count, struct listener_file *file);
+/* For a port that a listener of this process has, which will close soon: the
+ * two share it until then. */
+bool listener_bind_beside(
+    const struct listen_config *listen, int *fds, unsigned count);
+/* The file of the socket gets other options than it had before; false with
+ * errno, ENOENT when it is not ours any more. */
+bool listener_change(const struct listen_config *listen,
+    const struct listener_file *file, const struct listen_file *before);
 /* The only one, or -1. */
 int listener_bind(
     const struct listen_config *listen, struct listener_file *file);

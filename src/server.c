@@ -15,6 +15,7 @@
 #include "entrances.h"
 #include "links.h"
 #include "log.h"
+#include "reread.h"
 #include "transport_evhttp.h"
 #include "upkeep.h"
 
@@ -27,10 +28,25 @@ enum { SIGNAL_COUNT = 6 };
 static const int signals[SIGNAL_COUNT] = {
     SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP, SIGUSR2};
 
+/* How far the taking of a new configuration has come. */
+enum reload {
+	RELOAD_NONE,
+	RELOAD_READING,	 /* on a thread of its own */
+	RELOAD_WAITING,	 /* for the access log, which is being reopened */
+	RELOAD_APPLYING, /* the workers take it */
+};
+
 struct server {
 	struct loop loop;
-	struct config *config;
-	struct links links; /* of checks */
+	struct config *config; /* in force */
+	unsigned workers;
+	enum reload reload;
+	bool reload_again, reopen_again; /* asked for meanwhile */
+	uint64_t reload_began;		 /* us */
+	struct reread *reread;		 /* while READING */
+	struct config *next;		 /* while WAITING */
+	struct entrances_change change;	 /* while APPLYING */
+	struct links links;		 /* of checks */
 	struct servers *servers;
 	struct upkeep *upkeep;
 	struct entrances *entrances;
@@ -43,12 +59,12 @@ struct server {
 
 /* The soft limit goes up to the hard one; false when that is too low. */
 static bool
-raise_descriptors(const struct config *config)
+raise_descriptors(const struct config *config, unsigned workers)
 {
 	const struct gate_config *gate = &config->gate;
-	rlim_t need = (rlim_t)gate->max_connections + DESCRIPTORS_OWN +
-		      (rlim_t)crew_size(gate) *
-			  (config->listen_count + DESCRIPTORS_WORKER);
+	rlim_t need =
+	    (rlim_t)gate->max_connections + DESCRIPTORS_OWN +
+	    (rlim_t)workers * (config->listen_count + DESCRIPTORS_WORKER);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -89,6 +105,29 @@ on_drained(void *arg)
 }
 
 static void
+start_drain(struct server *server)
+{
+	entrances_drain(server->entrances);
+	crew_drain(server->crew);
+}
+
+/* What is not yet in force will not be. */
+static void
+give_up_reload(struct server *server)
+{
+	reread_abandon(server->reread);
+	server->reread = NULL;
+	config_unref(server->next);
+	server->next = NULL;
+	server->reload_again = false;
+	if (server->reload == RELOAD_APPLYING)
+		return;
+	if (server->reload != RELOAD_NONE)
+		log_warn("reload given up: the gate is draining");
+	server->reload = RELOAD_NONE;
+}
+
+static void
 drain(struct server *server, int number)
 {
 	if (server->draining) {
@@ -101,8 +140,24 @@ drain(struct server *server, int number)
 	server->draining = true;
 	loop_timer_start(&server->loop, &server->drain_timer,
 	    server->config->gate.drain_timeout);
-	entrances_drain(server->entrances);
-	crew_drain(server->crew);
+	give_up_reload(server);
+	/* workers must know of the same doors, to give connections there */
+	if (server->reload != RELOAD_APPLYING)
+		start_drain(server);
+}
+
+static void reopen(struct server *server);
+static void apply_next(struct server *server);
+
+/* No worker uses it any more. */
+static void
+leave_old_log(struct server *server)
+{
+	record_sink_close(server->old_sink);
+	server->old_sink = NULL;
+	apply_next(server);
+	if (server->reopen_again)
+		reopen(server);
 }
 
 static void
@@ -110,9 +165,8 @@ on_reopened(void *arg)
 {
 	struct server *server = arg;
 
-	record_sink_close(server->old_sink);
-	server->old_sink = NULL;
 	log_info("access log reopened");
+	leave_old_log(server);
 }
 
 static void
@@ -122,7 +176,9 @@ reopen(struct server *server)
 	const char *error = NULL;
 	struct record_sink *sink;
 
-	if (server->sink == NULL || server->old_sink != NULL)
+	server->reopen_again =
+	    server->old_sink != NULL || server->reload == RELOAD_APPLYING;
+	if (server->sink == NULL || server->reopen_again)
 		return;
 	sink = record_sink_open(where, &error);
 	if (sink == NULL) {
@@ -133,6 +189,203 @@ reopen(struct server *server)
 	server->old_sink = server->sink;
 	server->sink = sink;
 	crew_reopen(server->crew, sink, on_reopened, server);
+}
+
+/* ---- reload ---- */
+
+static void reload(struct server *server);
+
+static unsigned
+count_locations(const struct config *config)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < config->site_count; i++)
+		count += config->sites[i]->location_count;
+	return count;
+}
+
+static void
+publish(void *arg, struct server_list *list)
+{
+	struct server *server = arg;
+
+	crew_publish(server->crew, list);
+}
+
+static void
+start_upkeep(struct server *server)
+{
+	struct upkeep_setup setup = {.loop = &server->loop,
+	    .config = server->config,
+	    .servers = server->servers,
+	    .links = &server->links,
+	    .publish = publish,
+	    .arg = server};
+
+	server->upkeep = upkeep_new(&setup);
+}
+
+static bool
+open_log(const struct gate_config *gate, struct record_sink **sink)
+{
+	const char *error = NULL;
+
+	*sink = record_sink_open(gate->access_log, &error);
+	if (error != NULL)
+		log_error(
+		    "access_log %.*s: %s", SLICE_ARG(gate->access_log), error);
+	return error == NULL;
+}
+
+static void
+refuse_reload(struct server *server, unsigned errors)
+{
+	log_error("reload refused errors=%u: the configuration stays as it is",
+	    errors);
+	server->reload = RELOAD_NONE;
+	if (server->reload_again)
+		reload(server);
+}
+
+/* Everything that can fail. The log is another one, or the one that is open. */
+static bool
+prepare(
+    struct server *server, const struct config *next, struct record_sink **sink)
+{
+	bool moves =
+	    !slice_eq(next->gate.access_log, server->config->gate.access_log);
+
+	*sink = server->sink;
+	if (!raise_descriptors(next, server->workers))
+		return false;
+	if (moves && !open_log(&next->gate, sink))
+		return false;
+	if (entrances_prepare(server->entrances, next))
+		return true;
+	if (moves)
+		record_sink_close(*sink);
+	return false;
+}
+
+static void
+warn_of_restart(const struct server *server)
+{
+	unsigned asked = crew_size(&server->config->gate);
+
+	if (asked != server->workers)
+		log_warn("workers=%u takes a restart: there are %u until then",
+		    asked, server->workers);
+}
+
+static void
+on_applied(void *arg)
+{
+	struct server *server = arg;
+	const struct config *config = server->config;
+	const struct entrances_change *change = &server->change;
+
+	server->reload = RELOAD_NONE;
+	log_info("reloaded sites=%u locations=%u listeners_kept=%u "
+		 "listeners_opened=%u listeners_closed=%u ms=%llu",
+	    config->site_count, count_locations(config), change->kept,
+	    change->opened, change->closed,
+	    (unsigned long long)(loop_now_us() - server->reload_began) / 1000);
+	leave_old_log(server);
+	if (server->draining)
+		start_drain(server);
+	else if (server->reload_again)
+		reload(server);
+}
+
+static void
+apply(struct server *server, struct config *next, struct record_sink *sink)
+{
+	struct config *before = server->config;
+	struct worker_rules rules = {.config = next, .sink = sink};
+
+	server->reload = RELOAD_APPLYING;
+	server->config = next;
+	if (sink != server->sink) {
+		server->old_sink = server->sink;
+		server->sink = sink;
+	}
+	log_set_level(next->gate.log_level);
+	warn_of_restart(server);
+	upkeep_free(server->upkeep);
+	start_upkeep(server);
+	server->change = entrances_commit(server->entrances);
+	rules.lists = upkeep_lists(server->upkeep);
+	crew_apply(server->crew, &rules, on_applied, server);
+	config_unref(before);
+}
+
+/* One log at a time can be left. */
+static void
+apply_next(struct server *server)
+{
+	struct config *next = server->next;
+	struct record_sink *sink;
+
+	if (server->reload != RELOAD_WAITING || server->old_sink != NULL)
+		return;
+	server->next = NULL;
+	if (prepare(server, next, &sink)) {
+		apply(server, next, sink);
+		return;
+	}
+	config_unref(next);
+	refuse_reload(server, 1);
+}
+
+static void
+on_reread(void *arg, struct config *config, const struct config_report *report)
+{
+	struct server *server = arg;
+	unsigned i;
+
+	server->reread = NULL;
+	for (i = 0; i < report->error_count; i++)
+		log_error("%s", report->errors[i]);
+	for (i = 0; i < report->warning_count; i++)
+		log_warn("%s", report->warnings[i]);
+	if (config == NULL) {
+		refuse_reload(server, report->error_count);
+		return;
+	}
+	server->next = config;
+	server->reload = RELOAD_WAITING;
+	apply_next(server);
+}
+
+static void
+reload(struct server *server)
+{
+	if (server->draining) {
+		log_warn("reload refused: the gate is draining");
+		return;
+	}
+	server->reload_again = server->reload != RELOAD_NONE;
+	if (server->reload_again)
+		return;
+	log_info("reloading config=%s", server->config->path);
+	server->reload_began = loop_now_us();
+	server->reload = RELOAD_READING;
+	server->reread = reread_start(
+	    &server->loop, server->config->path, on_reread, server);
+	if (server->reread != NULL)
+		return;
+	log_error("no thread to read it error=%s", strerrordesc_np(errno));
+	refuse_reload(server, 1);
+}
+
+/* A configuration has no worker's exchanges any more: its servers may go. */
+static void
+on_let_go(void *arg)
+{
+	struct server *server = arg;
+
+	servers_sweep(server->servers);
 }
 
 static void
@@ -146,8 +399,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 		reopen(server);
 		return;
 	case SIGHUP:
-		log_warn("reload is not in this version: restart to apply a "
-			 "changed configuration");
+		reload(server);
 		return;
 	case SIGUSR2:
 		upkeep_tell(server->upkeep);
@@ -177,33 +429,9 @@ hear_signals(struct server *server)
 static void
 tell_ready(const struct config *config)
 {
-	unsigned i, locations = 0;
-
-	for (i = 0; i < config->site_count; i++)
-		locations += config->sites[i]->location_count;
 	log_info("ready version=%s pid=%d sites=%u locations=%u",
-	    METHODGATE_VERSION, (int)getpid(), config->site_count, locations);
-}
-
-static void
-publish(void *arg, struct server_list *list)
-{
-	struct server *server = arg;
-
-	crew_publish(server->crew, list);
-}
-
-static void
-start_upkeep(struct server *server)
-{
-	struct upkeep_setup setup = {.loop = &server->loop,
-	    .config = server->config,
-	    .servers = server->servers,
-	    .links = &server->links,
-	    .publish = publish,
-	    .arg = server};
-
-	server->upkeep = upkeep_new(&setup);
+	    METHODGATE_VERSION, (int)getpid(), config->site_count,
+	    count_locations(config));
 }
 
 static void
@@ -215,23 +443,24 @@ on_accept(void *arg, int fd, const struct addr *peer, unsigned id)
 }
 
 static bool
-open_entrances(struct server *server, unsigned workers)
+open_entrances(struct server *server)
 {
-	server->entrances = entrances_new(&server->loop, workers,
+	server->entrances = entrances_new(&server->loop, server->workers,
 	    (struct entrances_owner){on_accept, server});
 	return entrances_prepare(server->entrances, server->config);
 }
 
 static void
-start_crew(struct server *server, unsigned workers)
+start_crew(struct server *server)
 {
 	struct crew_setup setup = {.house = &server->loop,
-	    .size = workers,
+	    .size = server->workers,
 	    .rules = {.config = server->config,
 		.lists = upkeep_lists(server->upkeep),
 		.sink = server->sink},
 	    .entrances = server->entrances,
 	    .drained = on_drained,
+	    .let_go = on_let_go,
 	    .arg = server};
 
 	server->crew = crew_start(&setup);
@@ -241,24 +470,17 @@ static bool
 start(struct server *server)
 {
 	const struct gate_config *gate = &server->config->gate;
-	unsigned workers = crew_size(gate);
-	const char *error = NULL;
 
-	if (!raise_descriptors(server->config))
+	server->workers = crew_size(gate);
+	if (!raise_descriptors(server->config, server->workers))
 		return false;
-	server->sink = record_sink_open(gate->access_log, &error);
-	if (error != NULL) {
-		log_error(
-		    "access_log %.*s: %s", SLICE_ARG(gate->access_log), error);
-		return false;
-	}
-	if (!open_entrances(server, workers))
+	if (!open_log(gate, &server->sink) || !open_entrances(server))
 		return false;
 	entrances_commit(server->entrances);
 	transport_evhttp_prepare();
 	start_upkeep(server);
 	hear_signals(server);
-	start_crew(server, workers);
+	start_crew(server);
 	return true;
 }
 
@@ -267,6 +489,8 @@ done(struct server *server)
 {
 	int i;
 
+	reread_abandon(server->reread);
+	config_unref(server->next);
 	crew_stop(server->crew);
 	for (i = 0; i < SIGNAL_COUNT; i++)
 		if (server->signals[i] != NULL)

@@ -4,6 +4,7 @@
  * counters, which others only read. */
 #include "worker.h"
 
+#include <assert.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,12 +19,18 @@
 #include "log.h"
 
 /* A listener of the gate, here. */
-struct door {
+struct entry {
+	struct door door; /* first */
+	LIST_ENTRY(entry) link;
 	struct worker *worker;
 	struct listener *listener; /* NULL: none here, or closed */
-	const struct hosts *hosts; /* borrowed: of the configuration */
+	int fd; /* to be listened on when all know of it; -1: none */
 	unsigned id;
+	unsigned live; /* connections */
+	bool settled;  /* gone, and nobody is on his way to it */
+	bool named;    /* by the rules at hand */
 };
+LIST_HEAD(entry_list, entry);
 
 struct worker {
 	struct loop loop;
@@ -32,8 +39,7 @@ struct worker {
 	struct exchange_env exchanges;
 	struct client_h1_env clients;
 	struct links links;
-	struct door *doors;
-	unsigned door_count;
+	struct entry_list entries;
 	pthread_t thread;
 };
 
@@ -43,6 +49,15 @@ struct order {
 	struct worker *worker;
 	struct record_sink *sink;
 	struct server_list *list;
+	struct config *config;
+	struct worker_reply reply;
+};
+
+/* New rules on their way to a worker. */
+struct change {
+	struct mail mail;
+	struct worker *worker;
+	struct worker_rules rules; /* own copies, references held */
 	struct worker_reply reply;
 };
 
@@ -64,6 +79,16 @@ on_done(struct mail *mail)
 	free(order);
 }
 
+static struct order *
+new_order(struct worker *worker, struct order order)
+{
+	struct order *copy = mem_alloc(sizeof(*copy));
+
+	*copy = order;
+	copy->worker = worker;
+	return copy;
+}
+
 /* Sends the order back: done runs on the house's loop. */
 static void
 reply(struct order *order)
@@ -79,11 +104,9 @@ reply(struct order *order)
 static void
 post(struct worker *worker, void (*fn)(struct mail *), struct order order)
 {
-	struct order *copy = mem_alloc(sizeof(*copy));
+	struct order *copy = new_order(worker, order);
 
-	*copy = order;
 	copy->mail.fn = fn;
-	copy->worker = worker;
 	loop_post(&worker->loop, &copy->mail);
 }
 
@@ -100,28 +123,40 @@ refuse(struct worker *worker, int fd, enum reason why)
 
 /* It is this worker's, as the dealer counts. */
 static void
-welcome(struct worker *worker, int fd, const struct addr *peer,
-    const struct door *door)
+welcome(struct entry *entry, int fd, const struct addr *peer)
 {
-	const struct gate_config *gate = &worker->exchanges.config->gate;
+	struct worker *worker = entry->worker;
+	const struct generation *generation = entry->door.generation;
 
 	record_add(&worker->record.count.connections);
-	if (dealer_admit(worker->setup.dealer, gate->max_connections))
-		client_h1_open(&worker->clients, fd, peer, door->hosts);
-	else
+	if (!dealer_admit(worker->setup.dealer,
+		generation->config->gate.max_connections)) {
 		refuse(worker, fd, REASON_TOO_MANY_CONNECTIONS);
+		return;
+	}
+	entry->live++;
+	client_h1_open(&worker->clients, fd, peer, &entry->door);
+}
+
+static struct entry *
+entry_of(const struct worker *worker, unsigned id)
+{
+	struct entry *entry;
+
+	LIST_FOREACH(entry, &worker->entries, link)
+	if (entry->id == id)
+		break;
+	return entry;
 }
 
 static void
 on_visitor(struct mail *mail)
 {
 	struct visitor *visitor = (struct visitor *)mail;
-	struct worker *worker = visitor->worker;
+	struct entry *entry = entry_of(visitor->worker, visitor->door);
 
-	for (unsigned i = 0; i < worker->door_count; i++)
-		if (worker->doors[i].id == visitor->door)
-			welcome(worker, visitor->fd, &visitor->peer,
-			    &worker->doors[i]);
+	assert(entry != NULL);
+	welcome(entry, visitor->fd, &visitor->peer);
 	free(visitor);
 }
 
@@ -142,57 +177,189 @@ worker_take(
 static void
 on_accept(void *arg, int fd, const struct addr *peer)
 {
-	const struct door *door = arg;
-	struct worker_setup *setup = &door->worker->setup;
+	struct entry *entry = arg;
+	struct worker_setup *setup = &entry->worker->setup;
 	unsigned to = dealer_choose(setup->dealer, setup->number);
 
 	if (to == setup->number)
-		welcome(door->worker, fd, peer, door);
+		welcome(entry, fd, peer);
 	else
-		worker_take(setup->other[to], fd, peer, door->id);
+		worker_take(setup->other[to], fd, peer, entry->id);
 }
 
 static void
-connection_closed(void *arg, enum reason why)
+close_entry(struct entry *entry)
 {
-	struct exchange_env *exchanges = arg;
-	struct worker *worker =
-	    (struct worker *)((char *)exchanges -
-			      offsetof(struct worker, exchanges));
+	listener_free(entry->listener);
+	entry->listener = NULL;
+	if (entry->fd >= 0)
+		close(entry->fd);
+	entry->fd = -1;
+}
 
+static void
+free_entry(struct entry *entry)
+{
+	close_entry(entry);
+	LIST_REMOVE(entry, link);
+	generation_leave(entry->door.generation);
+	free(entry);
+}
+
+static void
+on_closed(void *arg, struct door *door, enum reason why)
+{
+	struct entry *entry = (struct entry *)door;
+	struct worker *worker = entry->worker;
+
+	(void)arg;
 	dealer_leave(worker->setup.dealer, worker->setup.number, true);
 	if (why != REASON_NONE)
 		record_add(&worker->record.count.reasons[why]);
+	if (--entry->live == 0 && entry->settled)
+		free_entry(entry);
 }
 
-/* ---- doors ---- */
+/* ---- rules ---- */
 
 static void
-close_doors(struct worker *worker)
+free_change(struct change *change)
 {
-	for (unsigned i = 0; i < worker->door_count; i++) {
-		listener_free(worker->doors[i].listener);
-		worker->doors[i].listener = NULL;
+	struct worker_rules *rules = &change->rules;
+
+	for (unsigned i = 0; i < rules->config->upstream_count; i++)
+		server_list_unref(rules->lists[i]);
+	free((void *)rules->lists);
+	free((void *)rules->doors);
+	config_unref(rules->config);
+	free(change);
+}
+
+/* What the kernel has taken already is served by the rules that it came
+ * under. */
+static void
+drain_entry(struct entry *entry)
+{
+	if (entry->listener != NULL)
+		listener_drain(entry->listener);
+	close_entry(entry);
+}
+
+static void
+show(struct entry *entry, const struct entrance *entrance,
+    struct generation *generation)
+{
+	generation_leave(entry->door.generation);
+	entry->door.generation = generation_use(generation);
+	entry->door.hosts = entrance->listen->door;
+	entry->named = true;
+}
+
+static struct entry *
+new_entry(struct worker *worker, const struct entrance *entrance)
+{
+	struct entry *entry = mem_alloc(sizeof(*entry));
+
+	entry->worker = worker;
+	entry->id = entrance->id;
+	entry->fd = entrance->fd;
+	LIST_INSERT_HEAD(&worker->entries, entry, link);
+	return entry;
+}
+
+static void
+open_entry(struct entry *entry)
+{
+	struct listener_owner owner = {on_accept, entry};
+
+	if (entry->fd < 0)
+		return;
+	entry->listener = listener_new(&entry->worker->loop, entry->fd, owner);
+	entry->fd = -1;
+}
+
+static void
+leave_unnamed(struct worker *worker)
+{
+	struct entry *entry;
+
+	LIST_FOREACH(entry, &worker->entries, link)
+	{
+		if (entry->named || entry->door.gone)
+			continue;
+		drain_entry(entry);
+		entry->door.gone = true;
+		client_h1_leave(&worker->clients, &entry->door);
 	}
 }
 
 static void
-open_doors(struct worker *worker, const struct worker_rules *rules)
+set_doors(struct worker *worker, const struct worker_rules *rules,
+    struct generation *generation)
 {
-	worker->door_count = rules->door_count;
-	worker->doors =
-	    mem_alloc((rules->door_count + 1) * sizeof(*worker->doors));
+	struct entry *entry;
+
+	LIST_FOREACH(entry, &worker->entries, link)
+	entry->named = false;
 	for (unsigned i = 0; i < rules->door_count; i++) {
-		const struct entrance *from = &rules->doors[i];
-		struct door *door = &worker->doors[i];
+		const struct entrance *entrance = &rules->doors[i];
 
-		*door = (struct door){.worker = worker,
-		    .hosts = from->listen->door,
-		    .id = from->id};
-		if (from->fd >= 0)
-			door->listener = listener_new(&worker->loop, from->fd,
-			    (struct listener_owner){on_accept, door});
+		entry = entry_of(worker, entrance->id);
+		if (entry == NULL)
+			entry = new_entry(worker, entrance);
+		show(entry, entrance, generation);
 	}
+	leave_unnamed(worker);
+}
+
+static void
+on_let_go(struct mail *mail)
+{
+	struct order *order = (struct order *)mail;
+	const struct worker_setup *setup = &order->worker->setup;
+
+	config_unref(order->config);
+	setup->let_go(setup->arg);
+	free(order);
+}
+
+/* To the house: freeing a large one would keep everyone here waiting. */
+static void
+let_go(void *arg, struct config *config)
+{
+	struct worker *worker = arg;
+	struct order *order =
+	    new_order(worker, (struct order){.config = config});
+
+	order->mail.fn = on_let_go;
+	loop_post(worker->setup.house, &order->mail);
+}
+
+static struct generation *
+make_generation(struct worker *worker, const struct worker_rules *rules)
+{
+	struct upstreams *upstreams = upstreams_new(rules->config);
+	struct generation *generation;
+
+	for (unsigned i = 0; i < rules->config->upstream_count; i++)
+		upstreams_take(upstreams, server_list_ref(rules->lists[i]));
+	generation = generation_new(rules->config, upstreams);
+	generation->let_go = let_go;
+	generation->arg = worker;
+	return generation;
+}
+
+static void
+take_rules(struct worker *worker, const struct worker_rules *rules)
+{
+	struct generation *old = worker->exchanges.generation;
+	const struct gate_config *gate = &rules->config->gate;
+
+	worker->exchanges.generation = make_generation(worker, rules);
+	record_set(&worker->record, gate, rules->sink);
+	client_h1_set(&worker->clients, gate);
+	set_doors(worker, rules, worker->exchanges.generation);
+	generation_leave(old);
 }
 
 /* ---- orders ---- */
@@ -202,11 +369,10 @@ on_drain(struct mail *mail)
 {
 	struct order *order = (struct order *)mail;
 	struct worker *worker = order->worker;
+	struct entry *entry;
 
-	for (unsigned i = 0; i < worker->door_count; i++)
-		if (worker->doors[i].listener != NULL)
-			listener_drain(worker->doors[i].listener);
-	close_doors(worker);
+	LIST_FOREACH(entry, &worker->entries, link)
+	drain_entry(entry);
 	exchange_env_drain(&worker->exchanges);
 	client_h1_drain(&worker->clients);
 	reply(order);
@@ -218,8 +384,8 @@ on_reopen(struct mail *mail)
 	struct order *order = (struct order *)mail;
 	struct worker *worker = order->worker;
 
-	record_set(
-	    &worker->record, &worker->exchanges.config->gate, order->sink);
+	record_set(&worker->record, &worker->exchanges.generation->config->gate,
+	    order->sink);
 	reply(order);
 }
 
@@ -229,7 +395,44 @@ on_publish(struct mail *mail)
 	struct order *order = (struct order *)mail;
 	struct worker *worker = order->worker;
 
-	upstreams_take(worker->exchanges.upstreams, order->list);
+	upstreams_take(worker->exchanges.generation->upstreams, order->list);
+	free(order);
+}
+
+static void
+on_change(struct mail *mail)
+{
+	struct change *change = (struct change *)mail;
+	struct worker *worker = change->worker;
+
+	take_rules(worker, &change->rules);
+	reply(new_order(worker, (struct order){.reply = change->reply}));
+	free_change(change);
+}
+
+static void
+settle(struct worker *worker)
+{
+	struct entry *entry = LIST_FIRST(&worker->entries), *next;
+
+	for (; entry != NULL; entry = next) {
+		next = LIST_NEXT(entry, link);
+		if (!entry->door.gone) {
+			open_entry(entry);
+			continue;
+		}
+		entry->settled = true;
+		if (entry->live == 0)
+			free_entry(entry);
+	}
+}
+
+static void
+on_settle(struct mail *mail)
+{
+	struct order *order = (struct order *)mail;
+
+	settle(order->worker);
 	free(order);
 }
 
@@ -249,9 +452,11 @@ static void *
 run(void *arg)
 {
 	struct worker *worker = arg;
+	struct entry *entry;
 
 	loop_run(&worker->loop);
-	close_doors(worker);
+	LIST_FOREACH(entry, &worker->entries, link)
+	close_entry(entry);
 	client_h1_env_done(&worker->clients);
 	/* transports that were cut free themselves in the next step */
 	event_base_loop(worker->loop.base, EVLOOP_NONBLOCK);
@@ -276,26 +481,13 @@ worker_start(struct worker *worker)
 		    "no thread for a worker error=%s", strerrordesc_np(error));
 }
 
-static void
-take_rules(struct worker *worker, const struct worker_rules *rules)
-{
-	struct config *config = config_ref(rules->config);
-
-	record_set(&worker->record, &config->gate, rules->sink);
-	worker->exchanges.config = config;
-	worker->exchanges.upstreams = upstreams_new(config);
-	for (unsigned i = 0; i < config->upstream_count; i++)
-		upstreams_take(worker->exchanges.upstreams,
-		    server_list_ref(rules->lists[i]));
-	open_doors(worker, rules);
-}
-
 struct worker *
 worker_new(const struct worker_setup *setup, const struct worker_rules *rules)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
 
 	worker->setup = *setup;
+	LIST_INIT(&worker->entries);
 	loop_init(&worker->loop);
 	record_init(&worker->record, &worker->loop);
 	links_init(&worker->links, &worker->loop);
@@ -306,9 +498,40 @@ worker_new(const struct worker_setup *setup, const struct worker_rules *rules)
 	    &worker->clients, &worker->loop, &rules->config->gate);
 	worker->clients.events = &exchange_events;
 	worker->clients.arg = &worker->exchanges;
-	worker->clients.closed = connection_closed;
+	worker->clients.closed = on_closed;
 	take_rules(worker, rules);
+	settle(worker);
 	return worker;
+}
+
+void
+worker_apply(struct worker *worker, const struct worker_rules *rules,
+    struct worker_reply reply_to)
+{
+	struct change *change = mem_alloc(sizeof(*change));
+	unsigned count = rules->config->upstream_count;
+	struct server_list **lists =
+	    mem_alloc((count + 1) * sizeof(struct server_list *));
+	size_t size = rules->door_count * sizeof(struct entrance);
+	struct entrance *doors = mem_alloc(size + 1);
+
+	for (unsigned i = 0; i < count; i++)
+		lists[i] = server_list_ref(rules->lists[i]);
+	memcpy(doors, rules->doors, size);
+	*change = (struct change){.mail.fn = on_change,
+	    .worker = worker,
+	    .rules = *rules,
+	    .reply = reply_to};
+	change->rules.config = config_ref(rules->config);
+	change->rules.lists = lists;
+	change->rules.doors = doors;
+	loop_post(&worker->loop, &change->mail);
+}
+
+void
+worker_settle(struct worker *worker)
+{
+	post(worker, on_settle, (struct order){.sink = NULL});
 }
 
 void
@@ -338,8 +561,10 @@ worker_stop(struct worker *worker)
 {
 	post(worker, on_stop, (struct order){.sink = NULL});
 	pthread_join(worker->thread, NULL);
+	while (!LIST_EMPTY(&worker->entries))
+		free_entry(LIST_FIRST(&worker->entries));
 	exchange_env_done(&worker->exchanges);
-	upstreams_free(worker->exchanges.upstreams);
+	generation_leave(worker->exchanges.generation);
 	record_done(&worker->record);
 }
 
@@ -348,8 +573,6 @@ worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	free(worker->doors);
-	config_unref(worker->exchanges.config);
 	loop_done(&worker->loop);
 	free(worker);
 }

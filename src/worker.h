@@ -19,6 +19,9 @@ struct worker_setup {
 	struct dealer *dealer;	     /* borrowed, like what follows: outlives */
 	struct worker *const *other; /* by number; all are there at the start */
 	struct loop *house;	     /* where it is told what is done */
+	/* There: a configuration is used by this worker no more. */
+	void (*let_go)(void *arg);
+	void *arg;
 };
 
 /* By what it serves. */
@@ -41,6 +44,16 @@ struct worker *worker_new(
     const struct worker_setup *setup, const struct worker_rules *rules);
 /* Starts the thread; dies when the system gives none. */
 void worker_start(struct worker *worker);
+/* Exchanges begin by these from here on, on connections that are there already
+ * too; others end by those that they began with. Doors that are not among them
+ * close when all who wait there have been taken; their idle connections then,
+ * others after their exchange. */
+void worker_apply(struct worker *worker, const struct worker_rules *rules,
+    struct worker_reply reply);
+/* All workers have applied it: what new doors accept may be given to any of
+ * them, so that they open now; and nobody is on his way to one that has closed.
+ */
+void worker_settle(struct worker *worker);
 /* A connection that the house has accepted at a door, and dealer_choose has
  * given to this worker; takes fd. */
 void worker_take(

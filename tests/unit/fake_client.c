@@ -213,7 +213,7 @@ on_step(struct step *step)
 
 void
 fake_client_init(struct fake_client *fake, struct loop *loop,
-    const struct client_events *events, void *arg, const struct hosts *door)
+    const struct client_events *events, void *arg, const struct door *door)
 {
 	memset(fake, 0, sizeof(*fake));
 	fake->loop = loop;

@@ -39,7 +39,7 @@ struct fake_client {
 
 /* events, arg and door as in struct client. */
 void fake_client_init(struct fake_client *fake, struct loop *loop,
-    const struct client_events *events, void *arg, const struct hosts *door);
+    const struct client_events *events, void *arg, const struct door *door);
 /* A request's head as on the wire, read as client_h1 would. Of body (borrowed),
  * as many bytes are given as there are, whatever length the head says. */
 void fake_client_open(

@@ -37,14 +37,16 @@ static struct peer {
 
 static struct loop loop;
 static struct client_h1_env env;
+static struct door way_in;
 static struct fake_owner owner;
 static unsigned closed;
 static enum reason closed_why;
 
 static void
-on_closed(void *arg, enum reason why)
+on_closed(void *arg, struct door *from, enum reason why)
 {
 	ck_assert_ptr_eq(arg, &owner);
+	ck_assert_ptr_eq(from, &way_in);
 	closed++;
 	closed_why = why;
 }
@@ -103,7 +105,7 @@ connect_peer(void)
 	peer.len = 0;
 	peer.fin = peer.reset = false;
 	memcpy(&addr.sa, &sin, sizeof(sin));
-	client_h1_open(&env, fd, &addr, NULL);
+	client_h1_open(&env, fd, &addr, &way_in);
 }
 
 static void
@@ -132,6 +134,7 @@ set_up(void)
 	peer.got = mem_alloc(GOT_MAX);
 	closed = 0;
 	closed_why = REASON_NONE;
+	way_in.gone = false;
 	connect_peer();
 }
 
@@ -1278,6 +1281,67 @@ START_TEST(draining_ends_a_connection_whose_body_is_let_go_by)
 }
 END_TEST
 
+START_TEST(a_door_that_is_gone_closes_its_idle_connections)
+{
+	static struct door other = {.gone = true};
+
+	say(GET("/a"));
+	hear(EMPTY);
+	client_h1_leave(&env, &other);
+	settle();
+	ck_assert_uint_eq(env.live, 1);
+	way_in.gone = true;
+	client_h1_leave(&env, &way_in);
+	hear_fin();
+	expect_closed(REASON_SHUTDOWN);
+}
+END_TEST
+
+START_TEST(a_door_that_is_gone_lets_exchanges_end)
+{
+	respond_with(BODY_LENGTH, 3, false);
+	owner.manner.late = true;
+	say(GET("/a") GET("/b"));
+	settle();
+	way_in.gone = true;
+	client_h1_leave(&env, &way_in);
+	fake_owner_go(&owner);
+	hear(OK("Content-Length: 3\r\nConnection: close\r\n") "abc");
+	hear_fin();
+	half_close();
+	expect_closed(REASON_NONE);
+	ck_assert_uint_eq(owner.opened, 1);
+}
+END_TEST
+
+/* It had been accepted before, and dealt to this worker. */
+START_TEST(who_comes_late_through_a_door_that_is_gone_is_not_waited_for)
+{
+	disconnect();
+	settle();
+	closed = 0;
+	way_in.gone = true;
+	connect_peer();
+	hear_fin();
+	expect_closed(REASON_SHUTDOWN);
+}
+END_TEST
+
+START_TEST(other_limits_hold_from_the_next_head_on)
+{
+	struct gate_config gate = env.gate;
+
+	say(GET("/a"));
+	hear(EMPTY);
+	gate.head_fields = 1;
+	client_h1_set(&env, &gate);
+	say(GET("/b"));
+	hear(EMPTY);
+	say("GET /c HTTP/1.1\r\n" HOST "A: b\r\n\r\n");
+	hear("HTTP/1.1 431 ");
+}
+END_TEST
+
 START_TEST(the_end_tells_the_owners)
 {
 	owner.manner.late = true;
@@ -1372,6 +1436,11 @@ add_departures(TCase *tcase)
 	tcase_add_test(tcase, draining_waits_for_a_head_that_has_begun);
 	tcase_add_test(
 	    tcase, draining_ends_a_connection_whose_body_is_let_go_by);
+	tcase_add_test(tcase, a_door_that_is_gone_closes_its_idle_connections);
+	tcase_add_test(tcase, a_door_that_is_gone_lets_exchanges_end);
+	tcase_add_test(tcase,
+	    who_comes_late_through_a_door_that_is_gone_is_not_waited_for);
+	tcase_add_test(tcase, other_limits_hold_from_the_next_head_on);
 	tcase_add_test(tcase, the_end_tells_the_owners);
 	tcase_add_test(tcase, a_connection_too_many_gets_a_503);
 }

@@ -70,17 +70,6 @@ START_TEST(the_house_keeps_none)
 }
 END_TEST
 
-START_TEST(while_paused_a_worker_keeps_what_it_accepts)
-{
-	dealer_init(&dealer, 2);
-	dealer_pause(&dealer, true);
-	for (unsigned i = 0; i < 10; i++)
-		ck_assert_uint_eq(dealer_choose(&dealer, 0), 0);
-	dealer_pause(&dealer, false);
-	ck_assert_uint_eq(dealer_choose(&dealer, 0), 1);
-}
-END_TEST
-
 START_TEST(a_limit_holds_for_all_workers_together)
 {
 	dealer_init(&dealer, 2);
@@ -155,7 +144,6 @@ main(void)
 	tcase_add_test(tcase, who_has_more_gives_to_the_one_with_the_fewest);
 	tcase_add_test(tcase, the_worst_of_hashes_is_evened_out);
 	tcase_add_test(tcase, the_house_keeps_none);
-	tcase_add_test(tcase, while_paused_a_worker_keeps_what_it_accepts);
 	tcase_add_test(tcase, a_limit_holds_for_all_workers_together);
 	tcase_add_test(tcase, counts_hold_when_all_come_and_go_at_once);
 	suite_add_tcase(suite, tcase);

@@ -108,6 +108,7 @@ static const char watched[] = "[gate]\n"
 static struct loop loop;
 static struct record record;
 static struct exchange_env env;
+static struct door door;
 static struct config *config;
 static struct servers *servers;
 static struct fake_client client;
@@ -126,15 +127,16 @@ set_up_with(const char *ini)
 	record_init(&record, &loop);
 	record_set(&record, &config->gate, NULL);
 	exchange_env_init(&env, &loop);
-	env.config = config;
 	servers = servers_new();
-	env.upstreams = fake_servers_upstreams(servers, config);
+	env.generation =
+	    generation_new(config, fake_servers_upstreams(servers, config));
+	door = (struct door){
+	    .hosts = config->listens[0]->door, .generation = env.generation};
 	env.record = &record;
 	env.carriers[TRANSPORT_NATIVE] =
 	    (struct carrier){fake_transport_open, NULL, true};
 	env.carriers[TRANSPORT_EVHTTP] = env.carriers[TRANSPORT_NATIVE];
-	fake_client_init(
-	    &client, &loop, &exchange_events, &env, config->listens[0]->door);
+	fake_client_init(&client, &loop, &exchange_events, &env, &door);
 }
 
 static void
@@ -181,7 +183,8 @@ tear_down(void)
 	ck_assert_uint_eq(loop.armed, 0);
 	fake_client_done(&client);
 	exchange_env_done(&env);
-	upstreams_free(env.upstreams);
+	ck_assert_uint_eq(env.generation->uses, 1);
+	generation_leave(env.generation);
 	servers_free(servers);
 	record_done(&record);
 	loop_done(&loop);
@@ -210,8 +213,7 @@ next_client(void)
 {
 	settle();
 	fake_client_done(&client);
-	fake_client_init(
-	    &client, &loop, &exchange_events, &env, config->listens[0]->door);
+	fake_client_init(&client, &loop, &exchange_events, &env, &door);
 }
 
 static void
@@ -916,18 +918,6 @@ START_TEST(a_draining_gate_ends_connections_with_their_answers)
 }
 END_TEST
 
-START_TEST(an_exchange_keeps_the_configuration_it_began_with)
-{
-	static const struct fake_script script[] = {{.response = HELLO}};
-
-	play(script, COUNT(script));
-	fake_client_open(&client, GET("/app"), "");
-	ck_assert_uint_eq(config->refs, 2);
-	until_over();
-	ck_assert_uint_eq(config->refs, 1);
-}
-END_TEST
-
 /* ---- bodies that may name a method ---- */
 
 static bool
@@ -961,6 +951,70 @@ START_TEST(a_short_form_is_read_before_a_server_is_reached)
 	ck_assert(has_bytes("a=1&b=23456"));
 	ck_assert(fake_upstream.request_done);
 	ck_assert_uint_eq(fake_upstream.plan.length, 11);
+}
+END_TEST
+
+static unsigned let_go;
+
+static void
+on_let_go(void *arg, struct config *old)
+{
+	ck_assert_ptr_eq(arg, &let_go);
+	config_unref(old);
+	let_go++;
+}
+
+/* Without locations: nothing of it would be forwarded. */
+static struct config *
+other_config(void)
+{
+	struct config_report report;
+	struct config *other = config_read_text("other.ini",
+	    SLICE("[site]\nlisten = 127.0.0.1:8000\nupstream = app\n"
+		  "[upstream app]\nserver = 127.0.0.1:8009\n"
+		  "[location /only]\nallow = PUT\n"),
+	    &report);
+
+	ck_assert_ptr_nonnull(other);
+	config_report_done(&report);
+	return other;
+}
+
+/* The server is chosen, and the form judged, after the change. */
+START_TEST(an_exchange_ends_by_the_rules_that_it_began_with)
+{
+	static const struct fake_script script[] = {{.response = HELLO}};
+	struct generation *old = env.generation;
+	struct config *other = other_config();
+
+	let_go = 0;
+	old->let_go = on_let_go;
+	old->arg = &let_go;
+	config_ref(config);
+	play(script, COUNT(script));
+	fake_client_open(&client, FORM("/form", "11"), "a=1&b=2345");
+	settle();
+	ck_assert_uint_eq(old->uses, 2);
+
+	env.generation =
+	    generation_new(other, fake_servers_upstreams(servers, other));
+	door = (struct door){
+	    .hosts = other->listens[0]->door, .generation = env.generation};
+	generation_leave(old);
+	ck_assert_uint_eq(let_go, 0);
+	fake_client_give(&client, "6");
+	until_over();
+	expect_answer(200, "hello");
+	ck_assert_uint_eq(addr_port(&fake_upstream.server), 8001);
+	settle();
+	ck_assert_uint_eq(let_go, 1);
+	config_unref(config);
+
+	next_client();
+	fake_client_open(&client, FORM("/form", "3"), "a=1");
+	until_over();
+	expect_answer(501, NULL);
+	config_unref(other);
 }
 END_TEST
 
@@ -1854,8 +1908,6 @@ add_successes(TCase *tcase)
 	tcase_add_test(tcase, a_body_over_its_limit_is_cut_in_the_middle);
 	tcase_add_test(
 	    tcase, a_draining_gate_ends_connections_with_their_answers);
-	tcase_add_test(
-	    tcase, an_exchange_keeps_the_configuration_it_began_with);
 	tcase_add_loop_test(
 	    tcase, the_access_line_tells_what_happened, 0, COUNT(lines));
 }
@@ -1864,6 +1916,7 @@ static void
 add_judged(TCase *tcase)
 {
 	tcase_add_test(tcase, a_short_form_is_read_before_a_server_is_reached);
+	tcase_add_test(tcase, an_exchange_ends_by_the_rules_that_it_began_with);
 	tcase_add_test(tcase, form_hold_itself_is_still_short);
 	tcase_add_test(
 	    tcase, a_longer_or_chunked_form_streams_but_for_its_last_byte);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* door: a listener of the gate, as one worker's connections see it. It stays as
+ * long as its address is listened on and connections are there; what it shows
+ * is replaced when the configuration is, between exchanges. */
+#ifndef DOOR_H
+#define DOOR_H
+
+#include <stdbool.h>
+
+struct generation;
+struct hosts;
+
+struct door {
+	const struct hosts *hosts; /* who answers there; borrowed likewise: */
+	struct generation *generation; /* by which rules; one use. For the
+					* owner of the exchanges */
+	bool gone; /* not listened on any more: connections end as idle ones */
+};
+
+#endif
