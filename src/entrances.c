@@ -218,33 +218,36 @@ change_back(struct place *place)
 	place->changed = false;
 }
 
-static bool
+static unsigned
 open_missing(struct entrances *entrances, const struct config *config)
 {
+	unsigned errors = 0;
+
 	for (unsigned i = 0; i < config->listen_count; i++)
 		if (find(entrances, &config->listens[i]->addr) == NULL &&
 		    !open_place(entrances, config->listens[i]))
-			return false;
-	return true;
+			errors++;
+	return errors;
 }
 
-bool
+unsigned
 entrances_prepare(struct entrances *entrances, const struct config *config)
 {
 	struct place *place;
-	bool good;
+	unsigned errors;
 
 	for (unsigned i = 0; i < config->listen_count; i++) {
 		place = find(entrances, &config->listens[i]->addr);
 		if (place != NULL)
 			place->next = config->listens[i];
 	}
-	good = open_missing(entrances, config);
+	errors = open_missing(entrances, config);
 	TAILQ_FOREACH(place, &entrances->places, entry)
-	good = good && change_file(place);
-	if (!good)
+	if (errors == 0 && !change_file(place))
+		errors++;
+	if (errors > 0)
 		entrances_undo(entrances);
-	return good;
+	return errors;
 }
 
 void

@@ -34,9 +34,9 @@ struct entrances *entrances_new(
 void entrances_free(struct entrances *entrances);
 
 /* Everything about it that can fail: opens what the configuration names and is
- * not open yet. False: the reason is logged, and nothing has changed. True:
- * commit or undo comes next. */
-bool entrances_prepare(
+ * not open yet. Returns how many errors were logged. None: commit or undo comes
+ * next; else nothing has changed. */
+unsigned entrances_prepare(
     struct entrances *entrances, const struct config *config);
 void entrances_undo(struct entrances *entrances);
 /* What was prepared is in force; the configuration must live until the next

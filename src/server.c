@@ -248,24 +248,25 @@ refuse_reload(struct server *server, unsigned errors)
 		reload(server);
 }
 
-/* Everything that can fail. The log is another one, or the one that is open. */
-static bool
+/* Everything that can fail; returns how many errors were logged. The log is
+ * another one, or the one that is open. */
+static unsigned
 prepare(
     struct server *server, const struct config *next, struct record_sink **sink)
 {
 	bool moves =
 	    !slice_eq(next->gate.access_log, server->config->gate.access_log);
+	unsigned errors;
 
 	*sink = server->sink;
 	if (!raise_descriptors(next, server->workers))
-		return false;
+		return 1;
 	if (moves && !open_log(&next->gate, sink))
-		return false;
-	if (entrances_prepare(server->entrances, next))
-		return true;
-	if (moves)
+		return 1;
+	errors = entrances_prepare(server->entrances, next);
+	if (errors > 0 && moves)
 		record_sink_close(*sink);
-	return false;
+	return errors;
 }
 
 static void
@@ -326,16 +327,18 @@ apply_next(struct server *server)
 {
 	struct config *next = server->next;
 	struct record_sink *sink;
+	unsigned errors;
 
 	if (server->reload != RELOAD_WAITING || server->old_sink != NULL)
 		return;
 	server->next = NULL;
-	if (prepare(server, next, &sink)) {
+	errors = prepare(server, next, &sink);
+	if (errors == 0) {
 		apply(server, next, sink);
 		return;
 	}
 	config_unref(next);
-	refuse_reload(server, 1);
+	refuse_reload(server, errors);
 }
 
 static void
@@ -447,7 +450,7 @@ open_entrances(struct server *server)
 {
 	server->entrances = entrances_new(&server->loop, server->workers,
 	    (struct entrances_owner){on_accept, server});
-	return entrances_prepare(server->entrances, server->config);
+	return entrances_prepare(server->entrances, server->config) == 0;
 }
 
 static void

@@ -118,7 +118,7 @@ expect_change(struct entrances_change change, unsigned kept, unsigned opened,
 static void
 take(struct asked *asked, unsigned kept, unsigned opened, unsigned closed)
 {
-	ck_assert(entrances_prepare(entrances, &asked->config));
+	ck_assert_uint_eq(entrances_prepare(entrances, &asked->config), 0);
 	expect_change(entrances_commit(entrances), kept, opened, closed);
 }
 
@@ -257,7 +257,7 @@ START_TEST(where_one_cannot_be_opened_nothing_changes)
 	ask(&other, path_text("b"));
 	ask(&other, port_text(2, port));
 	ask(&other, port_text(1, port));
-	ck_assert(!entrances_prepare(entrances, &other.config));
+	ck_assert_uint_eq(entrances_prepare(entrances, &other.config), 1);
 	ck_assert_uint_eq(fake_descriptors(), before);
 	ck_assert_uint_eq(mode_of(door), 0660);
 	ck_assert_uint_eq(mode_of(&other.listens[1]), 0);
@@ -281,7 +281,7 @@ START_TEST(a_file_that_is_not_ours_any_more_is_told_and_the_others_stay)
 	memset(&other, 0, sizeof(other));
 	ask(&other, path_text("a"))->file_options.mode = 0600;
 	ask(&other, path_text("b"))->file_options.mode = 0600;
-	ck_assert(!entrances_prepare(entrances, &other.config));
+	ck_assert_uint_eq(entrances_prepare(entrances, &other.config), 1);
 	ck_assert_uint_eq(mode_of(first), 0660);
 	take(&asked, 2, 0, 0);
 }
@@ -313,7 +313,7 @@ START_TEST(what_was_prepared_can_be_undone)
 	struct asked asked = {.config = {.listen_count = 0}}, none = asked;
 	struct listen_config *door = ask(&asked, path_text("a"));
 
-	ck_assert(entrances_prepare(entrances, &asked.config));
+	ck_assert_uint_eq(entrances_prepare(entrances, &asked.config), 0);
 	ck_assert_uint_eq(mode_of(door), 0660);
 	entrances_undo(entrances);
 	ck_assert_uint_eq(mode_of(door), 0);
