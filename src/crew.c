@@ -11,6 +11,7 @@
 
 /* An order that all of them have. */
 struct errand {
+	struct crew *crew;
 	unsigned left; /* who have not answered */
 	void (*done)(void *arg);
 	void *arg;
@@ -21,6 +22,7 @@ struct crew {
 	struct dealer dealer;
 	struct timer live_check;     /* while it drains */
 	struct worker_reply applied; /* who waits for crew_apply */
+	bool stopped;		     /* nobody is told any more */
 	struct worker *workers[WORKERS_MAX];
 };
 
@@ -48,7 +50,8 @@ on_reply(void *arg)
 
 	if (--errand->left > 0)
 		return;
-	errand->done(errand->arg);
+	if (!errand->crew->stopped)
+		errand->done(errand->arg);
 	free(errand);
 }
 
@@ -57,7 +60,7 @@ send_all(struct crew *crew, void (*done)(void *arg), void *arg)
 {
 	struct errand *errand = mem_alloc(sizeof(*errand));
 
-	*errand = (struct errand){crew->setup.size, done, arg};
+	*errand = (struct errand){crew, crew->setup.size, done, arg};
 	return (struct worker_reply){on_reply, errand};
 }
 
@@ -244,6 +247,7 @@ crew_stop(struct crew *crew)
 {
 	if (crew == NULL)
 		return;
+	crew->stopped = true;
 	loop_timer_stop(crew->setup.house, &crew->live_check);
 	for (unsigned i = 0; i < crew->setup.size; i++)
 		worker_stop(crew->workers[i]);

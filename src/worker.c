@@ -40,6 +40,7 @@ struct worker {
 	struct client_h1_env clients;
 	struct links links;
 	struct entry_list entries;
+	bool stopped; /* what still comes is cut */
 	pthread_t thread;
 };
 
@@ -156,7 +157,10 @@ on_visitor(struct mail *mail)
 	struct entry *entry = entry_of(visitor->worker, visitor->door);
 
 	assert(entry != NULL);
-	welcome(entry, visitor->fd, &visitor->peer);
+	if (visitor->worker->stopped)
+		close(visitor->fd);
+	else
+		welcome(entry, visitor->fd, &visitor->peer);
 	free(visitor);
 }
 
@@ -443,6 +447,7 @@ on_stop(struct mail *mail)
 	struct worker *worker = order->worker;
 
 	free(order);
+	worker->stopped = true;
 	loop_stop(&worker->loop);
 }
 
