@@ -1309,7 +1309,7 @@ client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
 	wire_read_on(&c->wire);
 	deadline(c, env->gate.head_timeout);
 	on_readable(&c->wire);
-	if (is_ending(c) && between_exchanges(c))
+	if (env->draining && between_exchanges(c))
 		shut(c, REASON_SHUTDOWN, false);
 }
 
@@ -1330,34 +1330,39 @@ client_h1_refuse(int fd)
 	close(fd);
 }
 
-/* Those of the door, or all. */
+/* A request may have come already. */
 static void
-end_idle(struct client_h1_env *env, const struct door *door)
+end_idle(struct client_h1 *c)
 {
-	struct client_h1 *c, *next;
-
-	for (c = LIST_FIRST(&env->all); c != NULL; c = next) {
-		next = LIST_NEXT(c, link);
-		if ((door != NULL && c->door != door) || !between_exchanges(c))
-			continue;
-		on_readable(&c->wire); /* a request may have come already */
-		if (between_exchanges(c))
-			shut(c, REASON_SHUTDOWN, false);
-	}
+	on_readable(&c->wire);
+	if (between_exchanges(c))
+		shut(c, REASON_SHUTDOWN, false);
 }
 
 void
 client_h1_drain(struct client_h1_env *env)
 {
+	struct client_h1 *c, *next;
+
 	env->draining = true;
-	end_idle(env, NULL);
+	for (c = LIST_FIRST(&env->all); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
+		if (between_exchanges(c))
+			end_idle(c);
+	}
 }
 
 void
 client_h1_leave(struct client_h1_env *env, const struct door *door)
 {
+	struct client_h1 *c, *next;
+
 	assert(door->gone);
-	end_idle(env, door);
+	for (c = LIST_FIRST(&env->all); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
+		if (c->door == door && c->state == H1_IDLE)
+			end_idle(c);
+	}
 }
 
 void

@@ -34,7 +34,8 @@ void client_h1_env_init(struct client_h1_env *env, struct loop *loop,
 void client_h1_set(struct client_h1_env *env, const struct gate_config *gate);
 /* Idle connections are closed at once; the others after their exchange. */
 void client_h1_drain(struct client_h1_env *env);
-/* The same for those of one door, which is gone. */
+/* The door is gone: its idle connections are closed, the others after their
+ * exchange; who has not asked anything yet may do so once. */
 void client_h1_leave(struct client_h1_env *env, const struct door *door);
 /* Everything is reset now. */
 void client_h1_env_done(struct client_h1_env *env);

@@ -65,16 +65,34 @@ is_unix(const struct place *place)
 }
 
 static void
-close_place(struct place *place)
+remove_file(struct place *place)
 {
 	struct listen_config listen = {.addr = place->addr};
 
+	listener_remove(&listen, &place->file);
+	place->file.inode = 0;
+}
+
+/* The file goes first, so that nobody comes after the last one is taken. */
+static void
+stop_accepting(struct place *place)
+{
+	remove_file(place);
+	if (place->listener != NULL)
+		listener_drain(place->listener);
+	listener_free(place->listener);
+	place->listener = NULL;
+}
+
+static void
+close_place(struct place *place)
+{
 	TAILQ_REMOVE(&place->owner->places, place, entry);
 	listener_free(place->listener);
 	for (unsigned i = 0; i < place->fd_count; i++)
 		if (place->fds[i] >= 0)
 			close(place->fds[i]);
-	listener_remove(&listen, &place->file);
+	remove_file(place);
 	free(place->fds);
 	free(place);
 }
@@ -85,13 +103,7 @@ entrances_drain(struct entrances *entrances)
 	struct place *place;
 
 	TAILQ_FOREACH(place, &entrances->places, entry)
-	{
-		if (place->listener == NULL)
-			continue;
-		listener_drain(place->listener);
-		listener_free(place->listener);
-		place->listener = NULL;
-	}
+	stop_accepting(place);
 }
 
 void
@@ -288,8 +300,7 @@ entrances_commit(struct entrances *entrances)
 		next = TAILQ_NEXT(place, entry);
 		if (place->next == NULL) {
 			change.closed++;
-			if (place->listener != NULL)
-				listener_drain(place->listener);
+			stop_accepting(place);
 			close_place(place);
 			continue;
 		}

@@ -47,7 +47,7 @@ struct entrances_change entrances_commit(struct entrances *entrances);
  * as the configuration has. Returns how many. */
 unsigned entrances_list(
     struct entrances *entrances, unsigned worker, struct entrance *out);
-/* No more connections are accepted, but for those that wait already. */
+/* The house accepts no more connections, but for those that wait already. */
 void entrances_drain(struct entrances *entrances);
 
 #endif

@@ -1314,13 +1314,26 @@ START_TEST(a_door_that_is_gone_lets_exchanges_end)
 }
 END_TEST
 
-/* It had been accepted before, and dealt to this worker. */
-START_TEST(who_comes_late_through_a_door_that_is_gone_is_not_waited_for)
+/* It may have been accepted before, and dealt to this worker. */
+START_TEST(who_has_not_asked_yet_may_when_its_door_is_gone)
+{
+	way_in.gone = true;
+	client_h1_leave(&env, &way_in);
+	settle();
+	ck_assert_uint_eq(env.live, 1);
+	say(GET("/a") GET("/b"));
+	hear(OK("Content-Length: 0\r\nConnection: close\r\n"));
+	hear_fin();
+	ck_assert_uint_eq(owner.opened, 1);
+}
+END_TEST
+
+START_TEST(who_comes_late_is_not_waited_for_when_all_is_drained)
 {
 	disconnect();
 	settle();
+	client_h1_drain(&env);
 	closed = 0;
-	way_in.gone = true;
 	connect_peer();
 	hear_fin();
 	expect_closed(REASON_SHUTDOWN);
@@ -1438,8 +1451,9 @@ add_departures(TCase *tcase)
 	    tcase, draining_ends_a_connection_whose_body_is_let_go_by);
 	tcase_add_test(tcase, a_door_that_is_gone_closes_its_idle_connections);
 	tcase_add_test(tcase, a_door_that_is_gone_lets_exchanges_end);
-	tcase_add_test(tcase,
-	    who_comes_late_through_a_door_that_is_gone_is_not_waited_for);
+	tcase_add_test(tcase, who_has_not_asked_yet_may_when_its_door_is_gone);
+	tcase_add_test(
+	    tcase, who_comes_late_is_not_waited_for_when_all_is_drained);
 	tcase_add_test(tcase, other_limits_hold_from_the_next_head_on);
 	tcase_add_test(tcase, the_end_tells_the_owners);
 	tcase_add_test(tcase, a_connection_too_many_gets_a_503);
