@@ -8,12 +8,13 @@
 #include <stdbool.h>
 
 struct generation;
-struct hosts;
+struct listen_config;
 
 struct door {
-	const struct hosts *hosts; /* who answers there; borrowed likewise: */
-	struct generation *generation; /* by which rules; one use. For the
-					* owner of the exchanges */
+	/* Who answers there, and how; borrowed: of the generation's
+	 * configuration. NULL: nobody asks. */
+	const struct listen_config *listen;
+	struct generation *generation; /* by which rules; one use */
 	bool gone; /* not listened on any more: connections end as idle ones */
 };
 

@@ -685,7 +685,7 @@ client_open(void *arg, struct client *client, const struct head *head,
 	x->env = env;
 	x->client = client;
 	x->generation = generation_use(client->door->generation);
-	x->hosts = client->door->hosts;
+	x->hosts = client->door->listen->door;
 	arena_init(&x->arena, &env->loop->arenas);
 	x->timer.fn = on_timer;
 	x->head = *head;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -382,13 +383,15 @@ reload(struct server *server)
 	refuse_reload(server, 1);
 }
 
-/* A configuration has no worker's exchanges any more: its servers may go. */
+/* A worker has left a configuration: when it was the last, its servers may go,
+ * and the memory of a large one goes back to the system. */
 static void
 on_let_go(void *arg)
 {
 	struct server *server = arg;
 
 	servers_sweep(server->servers);
+	malloc_trim(0);
 }
 
 static void

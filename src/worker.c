@@ -255,7 +255,7 @@ show(struct entry *entry, const struct entrance *entrance,
 {
 	generation_leave(entry->door.generation);
 	entry->door.generation = generation_use(generation);
-	entry->door.hosts = entrance->listen->door;
+	entry->door.listen = entrance->listen;
 	entry->named = true;
 }
 

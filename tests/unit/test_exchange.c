@@ -131,7 +131,7 @@ set_up_with(const char *ini)
 	env.generation =
 	    generation_new(config, fake_servers_upstreams(servers, config));
 	door = (struct door){
-	    .hosts = config->listens[0]->door, .generation = env.generation};
+	    .listen = config->listens[0], .generation = env.generation};
 	env.record = &record;
 	env.carriers[TRANSPORT_NATIVE] =
 	    (struct carrier){fake_transport_open, NULL, true};
@@ -999,7 +999,7 @@ START_TEST(an_exchange_ends_by_the_rules_that_it_began_with)
 	env.generation =
 	    generation_new(other, fake_servers_upstreams(servers, other));
 	door = (struct door){
-	    .hosts = other->listens[0]->door, .generation = env.generation};
+	    .listen = other->listens[0], .generation = env.generation};
 	generation_leave(old);
 	ck_assert_uint_eq(let_go, 0);
 	fake_client_give(&client, "6");
