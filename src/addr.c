@@ -197,6 +197,37 @@ addr_parse_ip(struct slice s, struct addr *out)
 	return true;
 }
 
+bool
+addr_from_text(struct slice s, uint16_t port, struct addr *out)
+{
+	struct ip ip;
+
+	if (!text_to_ip(s, &ip))
+		return false;
+	set_ip(out, &ip, port);
+	return true;
+}
+
+void
+addr_from_bytes(const uint8_t bytes[16], uint16_t port, struct addr *out)
+{
+	struct ip ip;
+
+	memcpy(ip.bytes, bytes, sizeof(ip.bytes));
+	set_ip(out, &ip, port);
+}
+
+bool
+addr_to_bytes(const struct addr *a, uint8_t bytes[16])
+{
+	struct ip ip;
+
+	if (!get_ip(a, &ip))
+		return false;
+	memcpy(bytes, ip.bytes, sizeof(ip.bytes));
+	return true;
+}
+
 static bool
 is_name(struct slice s)
 {

@@ -32,6 +32,12 @@ bool addr_parse(struct slice s, struct addr *out);
  * "2001:db8::1", "[2001:db8::1]", each with an optional :port that is dropped
  * (IPv6 with port only in brackets). */
 bool addr_parse_ip(struct slice s, struct addr *out);
+/* An address with nothing beside it: "192.0.2.1", "2001:db8::1". */
+bool addr_from_text(struct slice s, uint16_t port, struct addr *out);
+/* From its 16 bytes, in which an IPv4 address is mapped; and back: false when
+ * it has none. */
+void addr_from_bytes(const uint8_t bytes[16], uint16_t port, struct addr *out);
+bool addr_to_bytes(const struct addr *a, uint8_t bytes[16]);
 /* "host:port" for a server of an upstream: splits; host may be a name, or an
  * IPv6 address in brackets, which *host is without. Port 1 to 65535. */
 bool addr_split_host_port(struct slice s, struct slice *host, uint16_t *port);
