@@ -73,3 +73,12 @@ config_unref(struct config *config)
 	arena_done(&config->arena);
 	free(config);
 }
+
+bool
+config_trusts(const struct gate_config *gate, const struct addr *addr)
+{
+	for (unsigned i = 0; i < gate->trusted_proxy_count; i++)
+		if (addr_net_has(&gate->trusted_proxies[i], addr))
+			return true;
+	return false;
+}

@@ -163,6 +163,8 @@ struct config {
 struct config *config_new(void); /* one reference, defaults of gate set */
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is fine; last one frees */
+/* The address is one of trusted_proxies. */
+bool config_trusts(const struct gate_config *gate, const struct addr *addr);
 static inline const struct site *
 site_of(const struct site_rules *rules)
 {

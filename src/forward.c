@@ -25,7 +25,6 @@ struct walk {
 	struct slice scheme; /* what that hop's request had; empty: unsaid */
 };
 
-static bool is_trusted(const struct gate_config *gate, const struct addr *addr);
 static struct slice ip_text(const struct addr *addr, struct arena *arena);
 static void believe(struct walk *walk, const struct head *head);
 static struct slice choose_request_id(const struct gate_config *gate,
@@ -60,7 +59,7 @@ forward_origin(const struct forward_visit *visit, const struct head *head,
 	struct walk walk = {.gate = gate};
 
 	*out = (struct forward_origin){.peer = peer,
-	    .trusted = is_trusted(gate, peer),
+	    .trusted = config_trusts(gate, peer),
 	    .scheme = visit->secure ? SLICE("https") : SLICE("http")};
 	if (out->trusted)
 		believe(&walk, head);
@@ -144,15 +143,6 @@ forward_response(const struct forward_facts *facts, const struct head *from,
 		add_via(to, facts->site, from->minor, arena);
 }
 
-static bool
-is_trusted(const struct gate_config *gate, const struct addr *addr)
-{
-	for (unsigned i = 0; i < gate->trusted_proxy_count; i++)
-		if (addr_net_has(&gate->trusted_proxies[i], addr))
-			return true;
-	return false;
-}
-
 static struct slice
 ip_text(const struct addr *addr, struct arena *arena)
 {
@@ -171,7 +161,7 @@ walk_to(struct walk *walk, struct slice text)
 	if (text.len == 0 || !addr_parse_ip(text, &addr))
 		return false;
 	walk->client = addr;
-	return is_trusted(walk->gate, &addr);
+	return config_trusts(walk->gate, &addr);
 }
 
 static void
