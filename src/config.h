@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "policy.h"
+#include "proxy.h"
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 enum log_select { LOG_SELECT_ALL, LOG_SELECT_REFUSED, LOG_SELECT_FLAGGED };
@@ -62,6 +63,8 @@ struct server_config {
 	unsigned weight; /* at least 1 */
 	unsigned max;	 /* exchanges at a time, of each address; 0: any */
 	bool backup;
+	/* What each connection to it begins with. */
+	enum proxy_version send_proxy;
 	unsigned line;
 };
 
@@ -122,6 +125,7 @@ struct listen_config {
 	struct addr addr;
 	struct slice text; /* as written */
 	struct listen_file file_options;
+	bool proxy; /* connections begin with a header of the PROXY protocol */
 	struct hosts *door;
 	const char *file;
 	unsigned line;

@@ -509,6 +509,7 @@ add_door(struct checking *c, const struct site_draft *site,
 	listen->addr = from->addr;
 	listen->text = from->text;
 	listen->file_options = from->file_options;
+	listen->proxy = from->proxy;
 	listen->door = hosts_new();
 	listen->file = site->file->path;
 	listen->line = from->line;
@@ -523,9 +524,12 @@ add_door(struct checking *c, const struct site_draft *site,
 }
 
 static bool
-same_options(const struct listen_file *a, const struct listen_file *b)
+same_options(const struct listen_config *a, const struct listen_draft *b)
 {
-	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+	const struct listen_file *x = &a->file_options, *y = &b->file_options;
+
+	return x->mode == y->mode && x->uid == y->uid && x->gid == y->gid &&
+	       a->proxy == b->proxy;
 }
 
 /* The door of the address; NULL after an error. */
@@ -556,8 +560,7 @@ find_door(struct checking *c, const struct site_draft *site,
 		    "listen %s differs from %s (%s:%u) by letter case only",
 		    quote(c, from->text), quote(c, door->listen->text),
 		    door->listen->file, door->listen->line);
-	else if (!same_options(
-		     &door->listen->file_options, &from->file_options))
+	else if (!same_options(door->listen, from))
 		config_error(&c->draft->notes, site->file, from->line,
 		    "listen %s has other options than on %s:%u",
 		    quote(c, from->text), door->listen->file,
@@ -635,6 +638,29 @@ open_doors(struct checking *c, const struct site_draft *draft)
 	}
 }
 
+/* Only the word of who is trusted is taken: of somebody who could come in
+ * there. */
+static void
+check_proxy(struct checking *c, const struct door_draft *door)
+{
+	const struct gate_config *gate = &c->draft->config->gate;
+	const struct listen_config *listen = door->listen;
+	bool is_unix = listen->addr.sa.ss_family == AF_UNIX;
+	const struct addr anybody = {.sa.ss_family = AF_UNIX, .len = 1};
+
+	if (!listen->proxy)
+		return;
+	for (unsigned i = 0; i < gate->trusted_proxy_count; i++)
+		if (addr_net_has(&gate->trusted_proxies[i], &anybody) ==
+		    is_unix)
+			return;
+	config_error(&c->draft->notes, door->site->file, door->line,
+	    "listen %s: proxy takes the word of trusted_proxies only, and no "
+	    "%s is there: add one to [gate], such as 'trusted_proxies = %s'",
+	    quote(c, listen->text), is_unix ? "'unix'" : "network",
+	    is_unix ? "unix" : "10.0.0.0/8");
+}
+
 static void
 take_doors(struct checking *c)
 {
@@ -643,8 +669,10 @@ take_doors(struct checking *c)
 
 	config->listens = config_arena(
 	    &config->arena, c->door_count * sizeof(*config->listens));
-	for (i = 0; i < c->door_count; i++)
+	for (i = 0; i < c->door_count; i++) {
 		config->listens[i] = c->doors[i].listen;
+		check_proxy(c, &c->doors[i]);
+	}
 	config->listen_count = c->door_count;
 }
 

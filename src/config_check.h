@@ -52,6 +52,7 @@ struct host_draft {
 struct listen_draft {
 	struct slice text;
 	struct listen_file file_options;
+	bool proxy;
 	struct addr addr;
 	unsigned line;
 };

@@ -357,7 +357,9 @@ set_listen_option(
 	struct slice name = {option.at, equals};
 	struct slice value = {option.at + equals + 1, option.len - equals - 1};
 
-	if (listen->addr.sa.ss_family != AF_UNIX)
+	if (slice_eq(option, SLICE("proxy")))
+		listen->proxy = true;
+	else if (listen->addr.sa.ss_family != AF_UNIX)
 		complain(r, "listen: %s is for unix sockets", quote(r, option));
 	else if (slice_eq(name, SLICE("mode"))) {
 		if (!read_mode(value, &listen->file_options.mode))
@@ -372,9 +374,19 @@ set_listen_option(
 			    "owner=user:group",
 			    quote(r, option));
 	} else {
-		complain(r, "listen: no option %s: there are mode= and owner=",
+		complain(r,
+		    "listen: no option %s: there are proxy, mode= and owner=",
 		    quote(r, option));
 	}
+}
+
+/* An option, or meant as one: no address has a '='. */
+static bool
+is_listen_option(struct slice word)
+{
+	return slice_eq(word, SLICE("proxy")) ||
+	       (slice_find(word, '=', 0) < word.len &&
+		   !slice_starts(word, SLICE("unix:")));
 }
 
 /* Addresses; or one with its options behind it. */
@@ -386,8 +398,7 @@ set_listens(struct reading *r, struct slice value)
 	struct slice word;
 
 	while (next_word(&value, &word)) {
-		if (slice_starts(word, SLICE("unix:")) ||
-		    slice_find(word, '=', 0) == word.len) {
+		if (!is_listen_option(word)) {
 			set_listen(r, word);
 			addresses++;
 			continue;
@@ -683,11 +694,16 @@ set_option(struct reading *r, struct server_config *server, struct slice option)
 {
 	if (slice_eq(option, SLICE("backup")))
 		server->backup = true;
+	else if (slice_eq(option, SLICE("send-proxy")))
+		server->send_proxy = PROXY_V1;
+	else if (slice_eq(option, SLICE("send-proxy-v2")))
+		server->send_proxy = PROXY_V2;
 	else if (!read_option(option, "weight=", WEIGHT_MAX, &server->weight) &&
 		 !read_option(option, "max=", MAX_MAX, &server->max))
 		complain(r,
 		    "server: no option %s: there are weight=N, 1 to 1000, "
-		    "max=N, 1 to 1000000, and backup",
+		    "max=N, 1 to 1000000, backup, send-proxy and "
+		    "send-proxy-v2",
 		    quote(r, option));
 }
 
@@ -696,6 +712,7 @@ static bool
 is_option(struct slice word)
 {
 	return slice_eq(word, SLICE("backup")) ||
+	       slice_starts(word, SLICE("send-proxy")) ||
 	       (slice_find(word, '=', 0) < word.len &&
 		   !slice_starts(word, SLICE("unix:")));
 }
@@ -1127,23 +1144,32 @@ on_key(void *arg, const char *section, const char *name, const char *text)
 
 /* Sections */
 
-/* evhttp knows no unix sockets. */
+/* What evhttp can't do for a server, or NULL. */
+static const char *
+beyond_evhttp(const struct server_config *server)
+{
+	if (server->send_proxy != PROXY_NONE)
+		return "evhttp sends no PROXY header";
+	if (server->addr_count > 0 && server->addrs[0].sa.ss_family == AF_UNIX)
+		return "evhttp carries nothing to a unix socket";
+	return NULL;
+}
+
 static void
-carry_unix(struct reading *r)
+carry_natively(struct reading *r)
 {
 	struct upstream_config *upstream = r->upstream->upstream;
 	const struct server_config *server = r->upstream->servers;
+	const char *why;
 
 	for (unsigned i = 0; i < r->upstream->server_count; i++) {
-		if (upstream->transport != TRANSPORT_EVHTTP ||
-		    server[i].addr_count == 0 ||
-		    server[i].addrs[0].sa.ss_family != AF_UNIX)
+		why = beyond_evhttp(&server[i]);
+		if (upstream->transport != TRANSPORT_EVHTTP || why == NULL)
 			continue;
 		upstream->transport = TRANSPORT_NATIVE;
 		config_warn(&r->draft.notes, r->file, server[i].line,
-		    "server %s: evhttp carries nothing to a unix socket: this "
-		    "upstream is carried natively",
-		    quote(r, server[i].host));
+		    "server %s: %s: this upstream is carried natively",
+		    quote(r, server[i].host), why);
 	}
 }
 
@@ -1154,7 +1180,7 @@ end_upstream(struct reading *r)
 		config_error(&r->draft.notes, r->file, r->section_line,
 		    "server is missing: add one, such as 'server = "
 		    "127.0.0.1:3000'");
-	carry_unix(r);
+	carry_natively(r);
 }
 
 /* False, and noted, when the section has no pattern to stand for. */
@@ -1663,10 +1689,10 @@ end(struct reading *r, struct config_report *report)
 	struct config_notes *notes = &r->draft.notes;
 	size_t size = config->gate.trusted_proxy_count * sizeof(*r->trusted);
 
-	config_check(&r->draft, time_of(r->options));
 	config->gate.trusted_proxies = config_arena(&config->arena, size);
 	if (size > 0)
 		memcpy(config->gate.trusted_proxies, r->trusted, size);
+	config_check(&r->draft, time_of(r->options));
 	config_notes_sort(notes);
 	report->errors =
 	    report_texts(notes, true, config->path, &report->error_count);

@@ -160,7 +160,8 @@ END_TEST
 	"server: options stand behind one address: write each server on a "    \
 	"line of its own\n"
 #define OPTIONS                                                                \
-	"there are weight=N, 1 to 1000, max=N, 1 to 1000000, and backup\n"
+	"there are weight=N, 1 to 1000, max=N, 1 to 1000000, backup, "         \
+	"send-proxy and send-proxy-v2\n"
 #define BAD_HOST                                                               \
 	": not a host name, such as shop.example.org, *.example.org or *\n"
 #define BAD_STAR ": '*' stands alone, or first as in *.example.org\n"
@@ -408,6 +409,8 @@ static const struct refusal bad_keys[] = {
 };
 
 #define BAD_PATH ": not unix: and an absolute path of at most 107 bytes\n"
+#define NO_PROXIES ": proxy takes the word of trusted_proxies only, and no "
+#define ADD_PROXIES " is there: add one to [gate], such as 'trusted_proxies = "
 #define BAD_LISTEN_PATH ": not unix: and an absolute path of at most 99 bytes\n"
 #define FIFTY "12345678901234567890123456789012345678901234567890"
 
@@ -421,7 +424,8 @@ static const struct refusal bad_values[] = {
 	"0777, such as mode=0660\n"
 	"t.ini:2: listen: owner=root:: no such user or group; write "
 	"owner=user:group\n"
-	"t.ini:2: listen: no option colour=red: there are mode= and owner=\n"
+	"t.ini:2: listen: no option colour=red: there are proxy, mode= and "
+	"owner=\n"
 	"t.ini:3: listen: mode=0999: write three or four octal digits up to "
 	"0777, such as mode=0660\n"
 	"t.ini:3: listen: owner=:: no such user or group; write "
@@ -441,6 +445,25 @@ static const struct refusal bad_values[] = {
      "123456789012345678901234567890123456789012345678+\n"
      "[location /]\nallow = none\n",
 	"t.ini:3: listen unix:/" FIFTY "1234..." BAD_LISTEN_PATH},
+    {"[site]\nlisten = *:80 proxy\nlisten = unix:/a proxy mode=0600\n"
+     "listen = *:81\n[location /]\nallow = none\n",
+	"t.ini:2: listen *:80" NO_PROXIES "network" ADD_PROXIES "10.0.0.0/8'\n"
+	"t.ini:3: listen unix:/a" NO_PROXIES "'unix'" ADD_PROXIES "unix'\n"},
+    {"[gate]\ntrusted_proxies = unix\n[site]\nlisten = *:80 proxy\n"
+     "listen = unix:/a proxy\nlisten = proxy *:81\nlisten = *:82 proxies\n"
+     "listen = *:83 *:84 proxy\n[location /]\nallow = none\n",
+	"t.ini:4: listen *:80" NO_PROXIES "network" ADD_PROXIES "10.0.0.0/8'\n"
+	"t.ini:6: listen: options stand behind one address: write each "
+	"address on a line of its own\n"
+	"t.ini:7: listen proxies" BAD_LISTEN
+	"t.ini:8: listen: options stand behind one address: write each "
+	"address on a line of its own\n"
+	"t.ini:8: listen *:83" NO_PROXIES "network" ADD_PROXIES
+	"10.0.0.0/8'\n"},
+    {"[gate]\ntrusted_proxies = 10.0.0.0/8 ::1\n[site]\n"
+     "listen = 127.0.0.1:80 proxy\nlisten = unix:/a proxy\n"
+     "[location /]\nallow = none\n",
+	"t.ini:5: listen unix:/a" NO_PROXIES "'unix'" ADD_PROXIES "unix'\n"},
     {"[site]\nlisten = unix:x unix:\nlisten = localhost:80 127.0.0.1:0 "
      "127.0.0.1\n"
      "listen = *:80 :80\n[location /]\nallow = none\n",
@@ -465,7 +488,8 @@ static const struct refusal bad_values[] = {
      "server = unix:x 1.2.3.400:80 :80 *:80\nserver = app app:0 app:70000\n"
      "server = weight=3\n"
      "server = app:80 weight=0\nserver = app:80 max=1000001 spare=1\n"
-     "server = app:80 b:80 backup\nserver = backup app:80\n" ROOT,
+     "server = app:80 b:80 backup\nserver = backup app:80\n"
+     "server = app:80 send-proxy-v3\nserver = app:80 b:80 send-proxy\n" ROOT,
 	"t.ini:5: server unix:x" BAD_PATH
 	"t.ini:5: server 1.2.3.400:80" BAD_SERVER
 	"t.ini:5: server :80" BAD_SERVER "t.ini:5: server *:80" BAD_SERVER
@@ -474,7 +498,8 @@ static const struct refusal bad_values[] = {
 	"t.ini:8: server: no option weight=0: " OPTIONS
 	"t.ini:9: server: no option max=1000001: " OPTIONS
 	"t.ini:9: server: no option spare=1: " OPTIONS "t.ini:10: " ALONE
-	"t.ini:11: " ALONE},
+	"t.ini:11: " ALONE "t.ini:12: server: no option send-proxy-v3: " OPTIONS
+	"t.ini:13: " ALONE},
     {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
      "server = a:80 backup\nserver = b:80 backup weight=2\n"
      "health = well\nretries = 11\nbalance = random\n"
@@ -806,6 +831,13 @@ static const struct refusal warnings[] = {
      "transport = evhttp\nserver = a:80\nserver = unix:/run/a weight=2\n" ROOT,
 	"t.ini:7: warning: server unix:/run/a: evhttp carries nothing to a "
 	"unix socket: this upstream is carried natively\n"},
+    {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
+     "transport = evhttp\nserver = b:80\nserver = a:80 send-proxy\n" ROOT,
+	"t.ini:7: warning: server a:80: evhttp sends no PROXY header: this "
+	"upstream is carried natively\n"},
+    {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
+     "server = a:80 send-proxy-v2\n" ROOT,
+	""},
     {"[site]\nlisten = *:80\nupstream = a\n[upstream a]\n"
      "server = unix:/run/a\n" ROOT,
 	""},
@@ -1892,6 +1924,37 @@ END_TEST
 	"[site]\nlisten = unix:/run/a " options "\nhost = " host               \
 	"\nupstream = app\n[upstream app]\nserver = 127.0.0.1:3000\n" ROOT
 
+#define PROXY_SITE(host, options)                                              \
+	"[site]\nlisten = *:8080 " options "\nhost = " host                    \
+	"\nupstream = app\n[upstream app]\nserver = 127.0.0.1:3000\n"          \
+	"server = 127.0.0.1:3001 send-proxy weight=2\n"                        \
+	"server = 127.0.0.1:3002 send-proxy-v2\n" ROOT
+
+START_TEST(sites_that_share_a_listener_agree_on_proxy)
+{
+	char messages[1024];
+	struct config *config;
+
+	put("gate.ini", "[gate]\ntrusted_proxies = ::1\n");
+	put("sites/a.ini", PROXY_SITE("a", "proxy"));
+	put("sites/b.ini", PROXY_SITE("b", "proxy"));
+	config = read_file("gate.ini", false, messages, sizeof(messages));
+	ck_assert_str_eq(messages, "");
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->listen_count, 1);
+	ck_assert(config->listens[0]->proxy);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_uint_eq(config->upstreams[0]->servers[i].send_proxy,
+		    PROXY_NONE + i);
+	config_unref(config);
+	put("sites/b.ini", PROXY_SITE("b", ""));
+	expect_file("gate.ini",
+	    "sites/b.ini:2: listen *:8080 has other options than on "
+	    "sites/a.ini:2\n",
+	    0);
+}
+END_TEST
+
 START_TEST(sites_share_a_unix_socket_with_the_same_options)
 {
 	char messages[1024];
@@ -2109,6 +2172,7 @@ file_tests(void)
 	tcase_add_test(tcase, an_absolute_pattern_of_sites_is_taken_as_it_is);
 	tcase_add_test(tcase, errors_of_all_files_come_in_the_order_of_files);
 	tcase_add_test(tcase, two_sites_write_an_address_the_same_way);
+	tcase_add_test(tcase, sites_that_share_a_listener_agree_on_proxy);
 	tcase_add_test(tcase, sites_share_a_unix_socket_with_the_same_options);
 	tcase_add_test(tcase, owners_of_unix_sockets_are_looked_up_when_asked);
 	tcase_add_test(tcase, names_of_servers_are_looked_up_when_asked);
