@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client_h1.h"
+#include "doorway.h"
 #include "exchange.h"
 #include "links.h"
 #include "listener.h"
@@ -29,6 +30,7 @@ struct entry {
 	unsigned live; /* connections */
 	bool settled;  /* gone, and nobody is on his way to it */
 	bool named;    /* by the rules at hand */
+	bool proxied;  /* connections begin with a PROXY header */
 };
 LIST_HEAD(entry_list, entry);
 
@@ -38,6 +40,7 @@ struct worker {
 	struct record record;
 	struct exchange_env exchanges;
 	struct client_h1_env clients;
+	struct doorway doorway;
 	struct links links;
 	struct entry_list entries;
 	bool stopped; /* what still comes is cut */
@@ -136,7 +139,11 @@ welcome(struct entry *entry, int fd, const struct addr *peer)
 		return;
 	}
 	entry->live++;
-	client_h1_open(&worker->clients, fd, peer, &entry->door);
+	if (entry->proxied)
+		doorway_open(&worker->doorway, &generation->config->gate, fd,
+		    peer, &entry->door);
+	else
+		client_h1_open(&worker->clients, fd, peer, &entry->door);
 }
 
 static struct entry *
@@ -224,6 +231,21 @@ on_closed(void *arg, struct door *door, enum reason why)
 		free_entry(entry);
 }
 
+/* Of the doorway. */
+static void
+enter(void *arg, int fd, const struct addr *peer, void *door)
+{
+	struct worker *worker = arg;
+
+	client_h1_open(&worker->clients, fd, peer, door);
+}
+
+static void
+never_entered(void *arg, void *door, enum reason why)
+{
+	on_closed(arg, door, why);
+}
+
 /* ---- rules ---- */
 
 static void
@@ -256,6 +278,7 @@ show(struct entry *entry, const struct entrance *entrance,
 	generation_leave(entry->door.generation);
 	entry->door.generation = generation_use(generation);
 	entry->door.listen = entrance->listen;
+	entry->proxied = entrance->listen->proxy;
 	entry->named = true;
 }
 
@@ -293,6 +316,7 @@ leave_unnamed(struct worker *worker)
 			continue;
 		drain_entry(entry);
 		entry->door.gone = true;
+		doorway_leave(&worker->doorway, &entry->door);
 		client_h1_leave(&worker->clients, &entry->door);
 	}
 }
@@ -378,6 +402,7 @@ on_drain(struct mail *mail)
 	LIST_FOREACH(entry, &worker->entries, link)
 	drain_entry(entry);
 	exchange_env_drain(&worker->exchanges);
+	doorway_drain(&worker->doorway);
 	client_h1_drain(&worker->clients);
 	reply(order);
 }
@@ -462,6 +487,7 @@ run(void *arg)
 	loop_run(&worker->loop);
 	LIST_FOREACH(entry, &worker->entries, link)
 	close_entry(entry);
+	doorway_done(&worker->doorway);
 	client_h1_env_done(&worker->clients);
 	/* transports that were cut free themselves in the next step */
 	event_base_loop(worker->loop.base, EVLOOP_NONBLOCK);
@@ -504,6 +530,8 @@ worker_new(const struct worker_setup *setup, const struct worker_rules *rules)
 	worker->clients.events = &exchange_events;
 	worker->clients.arg = &worker->exchanges;
 	worker->clients.closed = on_closed;
+	doorway_init(&worker->doorway, &worker->loop,
+	    (struct doorway_owner){enter, never_entered, worker});
 	take_rules(worker, rules);
 	settle(worker);
 	return worker;
