@@ -59,6 +59,9 @@ struct client_ops {
 	/* As those of a transport. */
 	struct wire *(*lend_wire)(struct client *client);
 	void (*moved)(struct client *client, size_t n, enum wire_moved how);
+	/* Optional. The address that the client has connected to; len 0: not
+	 * known. A system call. */
+	void (*local)(struct client *client, struct addr *out);
 };
 
 /* Events, up to the owner. */

@@ -751,6 +751,15 @@ op_moved(struct client *client, size_t n, enum wire_moved how)
 		wire_write_on(&c->wire);
 }
 
+static void
+op_local(struct client *client, struct addr *out)
+{
+	out->len = sizeof(out->sa);
+	if (getsockname(of_client(client)->wire.fd, (struct sockaddr *)&out->sa,
+		&out->len) != 0)
+		out->len = 0;
+}
+
 static const struct client_ops ops = {
     .interim = op_interim,
     .want_body = op_want_body,
@@ -763,6 +772,7 @@ static const struct client_ops ops = {
     .resume = op_resume,
     .lend_wire = op_lend_wire,
     .moved = op_moved,
+    .local = op_local,
 };
 
 /* ---- the request ---- */

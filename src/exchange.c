@@ -11,6 +11,7 @@
 #include "answer.h"
 #include "forward.h"
 #include "hold.h"
+#include "preface.h"
 #include "transport_evhttp.h"
 #include "transport_native.h"
 
@@ -365,6 +366,10 @@ open_transport(struct exchange *x, const struct transport_events *events)
 	if (x->started_us == 0)
 		x->started_us = loop_now_us();
 	request.server = x->choice.addr;
+	request.preface =
+	    preface_make(x->choice.server, &x->origin, x->client, &x->arena);
+	if (request.preface.len > 0) /* one client's, and no other's */
+		request.keep.max = request.max_idle = 0;
 	x->transport = x->carrier->open(&request);
 	assert(x->transport->holds_body == x->carrier->holds);
 	x->transport_name = x->transport->name;

@@ -132,7 +132,9 @@ open_transport(struct health *health)
 {
 	const struct health_setup *setup = &health->setup;
 	const struct addr *addr = &setup->server->addr;
-	const struct transport_request request = {.loop = setup->loop,
+	enum proxy_version version = setup->server->send_proxy;
+	char header[PROXY_WRITE_MAX];
+	struct transport_request request = {.loop = setup->loop,
 	    .links = setup->links,
 	    .server = addr,
 	    .head_limit = HEAD_MAX,
@@ -140,9 +142,13 @@ open_transport(struct health *health)
 	    .events = &events,
 	    .owner = health};
 
-	health->transport = addr->sa.ss_family == AF_UNIX
-				? transport_native_open(&request)
-				: transport_evhttp_open(&request);
+	if (version != PROXY_NONE)
+		request.preface = (struct slice){
+		    header, proxy_write(version, NULL, NULL, header)};
+	health->transport =
+	    version != PROXY_NONE || addr->sa.ss_family == AF_UNIX
+		? transport_native_open(&request)
+		: transport_evhttp_open(&request);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* health: asks a server time and again whether it is well, on the house's loop,
- * over a transport like any exchange: evhttp, or native for a unix socket. */
+ * over a transport like any exchange: evhttp, or native for what it can't do (a
+ * unix socket, a PROXY header). */
 #ifndef HEALTH_H
 #define HEALTH_H
 

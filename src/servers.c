@@ -71,12 +71,14 @@ servers_free(struct servers *servers)
 /* ---- lists ---- */
 
 static struct server_state *
-add(struct servers *servers, const struct addr *addr, struct slice check)
+add(struct servers *servers, const struct addr *addr, struct slice check,
+    enum proxy_version send_proxy)
 {
 	struct server_state *server = mem_alloc(sizeof(*server));
 
 	server->addr = *addr;
 	server->check = (struct slice){mem_strndup(check), check.len};
+	server->send_proxy = send_proxy;
 	server->id = ++servers->last_id;
 	server->said[0] = '-';
 	LIST_INSERT_HEAD(&servers->all, server, entry);
@@ -84,15 +86,17 @@ add(struct servers *servers, const struct addr *addr, struct slice check)
 }
 
 static struct server_state *
-join(struct servers *servers, const struct addr *addr, struct slice check)
+join(struct servers *servers, const struct addr *addr, struct slice check,
+    enum proxy_version send_proxy)
 {
 	struct server_state *server;
 
 	LIST_FOREACH(server, &servers->all, entry)
-	if (addr_eq(&server->addr, addr) && slice_eq(server->check, check))
+	if (addr_eq(&server->addr, addr) && slice_eq(server->check, check) &&
+	    server->send_proxy == send_proxy)
 		break;
 	if (server == NULL)
-		server = add(servers, addr, check);
+		server = add(servers, addr, check, send_proxy);
 	atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
 	return server;
 }
@@ -109,10 +113,10 @@ append(struct server_list *list, struct servers *servers,
 		if (config->backup != backup)
 			continue;
 		for (unsigned j = 0; j < addrs[i].count; j++)
-			list->at[list->count++] =
-			    (struct server_entry){join(servers, &addrs[i].at[j],
-						      upstream->health.target),
-				config};
+			list->at[list->count++] = (struct server_entry){
+			    join(servers, &addrs[i].at[j],
+				upstream->health.target, config->send_proxy),
+			    config};
 	}
 }
 

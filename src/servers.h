@@ -21,13 +21,15 @@ enum server_health { SERVER_UP, SERVER_DOWN };
 
 #define SERVER_SAID_MAX 32
 
-/* Upstreams that name the same address and check it alike have one in common.
- * The counts that change with each request lie apart from what all read. */
+/* Upstreams that name the same address, speak to it and check it alike have one
+ * in common. The counts that change with each request lie apart from what all
+ * read. */
 struct server_state {
 	struct addr addr;   /* these never change */
 	struct slice check; /* the target that is asked for; empty: none */
-	uint32_t id;	    /* never given twice */
-	atomic_uint refs;   /* of lists */
+	enum proxy_version send_proxy;	/* before each request */
+	uint32_t id;			/* never given twice */
+	atomic_uint refs;		/* of lists */
 	LIST_ENTRY(server_state) entry; /* the house's, as what follows */
 	struct health *checks;		/* NULL: none are made */
 	unsigned round;			/* of the upkeep that last named it */

@@ -99,6 +99,10 @@ struct transport_request {
 	struct links_policy keep;
 	uint32_t max_idle; /* ms that a kept one may have been idle; 0: new */
 	const struct addr *server;
+	/* What a connection to it begins with, copied; such a one is neither
+	 * kept nor one that was: keep and max_idle say so. Empty: nothing. Not
+	 * for evhttp. */
+	struct slice preface;
 	uint32_t head_limit;  /* of the response */
 	uint32_t buffer_size; /* the most that is held each way of a body */
 	const struct transport_events *events;

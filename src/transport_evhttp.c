@@ -151,6 +151,7 @@ transport_evhttp_open(const struct transport_request *request)
 {
 	struct evhttp_transport *t = mem_alloc(sizeof(*t));
 
+	assert(request->preface.len == 0);
 	t->base = (struct transport){.ops = &ops,
 	    .events = request->events,
 	    .owner = request->owner,

@@ -103,6 +103,9 @@ transport_native_open(const struct transport_request *request)
 	buffer_init(&t->out, &t->loop->buffers);
 	buffer_init(&t->in, &t->loop->buffers);
 	buffer_init(&t->trailers, &t->loop->buffers);
+	assert(request->preface.len == 0 ||
+	       (request->max_idle == 0 && request->keep.max == 0));
+	buffer_append(&t->out, request->preface);
 	return &t->base;
 }
 

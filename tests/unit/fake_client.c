@@ -146,6 +146,13 @@ op_resume(struct client *client)
 	loop_defer(fake->loop, &fake->step);
 }
 
+static void
+op_local(struct client *client, struct addr *out)
+{
+	(void)client;
+	ck_assert(addr_parse(SLICE("198.51.100.7:443"), out));
+}
+
 static const struct client_ops ops = {
     .interim = op_interim,
     .want_body = op_want_body,
@@ -156,6 +163,7 @@ static const struct client_ops ops = {
     .abort = op_abort,
     .pause = op_pause,
     .resume = op_resume,
+    .local = op_local,
 };
 
 /* ---- events ---- */

@@ -283,6 +283,7 @@ errand_open_to(struct errand *e, const struct addr *addr)
 	    .keep = e->keep,
 	    .max_idle = e->max_idle,
 	    .server = addr,
+	    .preface = e->preface,
 	    .head_limit = FAKE_HEAD_LIMIT,
 	    .buffer_size = 64 * 1024,
 	    .events = &events,

@@ -31,6 +31,7 @@ struct errand {
 	/* its manner; zero is an eager one that keeps no connection */
 	struct links_policy keep;
 	uint32_t max_idle;
+	struct slice preface;  /* of its connection */
 	size_t appetite;       /* bytes taken of one piece; 0: all */
 	size_t morsel;	       /* of the request's body in one call; 0: all */
 	const char *cancel_at; /* the event inside which it cancels */

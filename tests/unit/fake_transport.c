@@ -361,6 +361,13 @@ fake_transport_open(const struct transport_request *request)
 	fake_upstream.opened++;
 	fake_upstream.live++;
 	fake_upstream.server = *request->server;
+	ck_assert_uint_le(request->preface.len, sizeof(fake_upstream.preface));
+	fake_upstream.preface_len = request->preface.len;
+	if (request->preface.len > 0)
+		memcpy(fake_upstream.preface, request->preface.at,
+		    request->preface.len);
+	fake_upstream.keep = request->keep;
+	fake_upstream.max_idle = request->max_idle;
 	fake_upstream.body_len = 0;
 	fake_upstream.request_done = fake_upstream.paused = false;
 	return &t->base;

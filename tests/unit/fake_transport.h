@@ -29,6 +29,10 @@ struct fake_upstream {
 	/* what was seen */
 	unsigned opened, live, cancelled, complete;
 	struct addr server; /* of the latest, as all below */
+	char preface[128];
+	size_t preface_len;
+	struct links_policy keep;
+	uint32_t max_idle;
 	struct body_plan plan;
 	char head[FAKE_UPSTREAM_TEXT]; /* of the request; NUL-terminated */
 	char body[FAKE_UPSTREAM_TEXT];

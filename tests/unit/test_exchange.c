@@ -105,6 +105,19 @@ static const char watched[] = "[gate]\n"
 			      "[location /one]\n"
 			      "allow = GET\n";
 
+static const char fronted[] = "[gate]\n"
+			      "access_log = off\n"
+			      "trusted_proxies = 192.0.2.0/24\n"
+			      "[site]\n"
+			      "listen = 127.0.0.1:7999\n"
+			      "upstream = app\n"
+			      "[upstream app]\n"
+			      "server = 127.0.0.1:8004 send-proxy\n"
+			      "server = 127.0.0.1:8005 send-proxy-v2\n"
+			      "server = 127.0.0.1:8006\n"
+			      "[location /]\n"
+			      "allow = GET\n";
+
 static struct loop loop;
 static struct record record;
 static struct exchange_env env;
@@ -149,6 +162,12 @@ static void
 set_up_watched(void)
 {
 	set_up_with(watched);
+}
+
+static void
+set_up_fronted(void)
+{
+	set_up_with(fronted);
 }
 
 /* What a streaming transport carries: anything. */
@@ -487,6 +506,65 @@ START_TEST(servers_take_turns)
 		until_over();
 		ck_assert_uint_eq(addr_port(&fake_upstream.server), ports[i]);
 	}
+}
+END_TEST
+
+#define SENT_2 "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
+#define TO_GATE "\xc6\x33\x64\x07"
+
+/* Each server is told in its own way who the client is, or not at all. */
+START_TEST(servers_are_told_of_the_client_before_the_request)
+{
+	static const struct fake_script script[] = {{.response = HELLO}};
+	static const struct {
+		const char *request;
+		struct slice prefaces[3];
+	} told[] = {
+	    {GET("/"),
+		{SLICE("PROXY TCP4 192.0.2.7 198.51.100.7 50000 443\r\n"),
+		    {SENT_2 "\xc0\x00\x02\x07" TO_GATE "\xc3\x50\x01\xbb", 28},
+		    SLICE("")}},
+	    {"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.5\r\n"
+	     "\r\n",
+		{SLICE("PROXY TCP4 203.0.113.5 198.51.100.7 0 443\r\n"),
+		    {SENT_2 "\xcb\x00\x71\x05" TO_GATE "\0\0\x01\xbb", 28},
+		    SLICE("")}},
+	};
+
+	play(script, COUNT(script));
+	for (unsigned i = 0; i < 3; i++) {
+		struct slice want = told[_i].prefaces[i];
+
+		next_client();
+		fake_client_open(&client, told[_i].request, "");
+		until_over();
+		ck_assert_uint_eq(addr_port(&fake_upstream.server), 8004 + i);
+		ck_assert_uint_eq(fake_upstream.preface_len, want.len);
+		ck_assert_mem_eq(fake_upstream.preface, want.at, want.len);
+		/* such a connection has been, and will be, nobody else's */
+		ck_assert((fake_upstream.keep.max == 0) == (want.len > 0));
+		ck_assert((fake_upstream.max_idle == 0) == (want.len > 0));
+	}
+}
+END_TEST
+
+/* A unix socket has no address to be told. */
+START_TEST(a_client_without_an_address_is_told_as_unknown)
+{
+	static const struct fake_script script[] = {
+	    {.refuses = true, .why = REASON_UPSTREAM_REFUSED},
+	    {.response = HELLO}};
+	struct slice want = {"\r\n\r\n\0\r\nQUIT\n\x21\x00\0\0", 16};
+
+	play(script, COUNT(script));
+	client.peer = (struct addr){.len = sizeof(sa_family_t)};
+	client.peer.sa.ss_family = AF_UNIX;
+	fake_client_open(&client, GET("/"), "");
+	until_over();
+	/* of the second server: the first was told in another way */
+	ck_assert_uint_eq(addr_port(&fake_upstream.server), 8005);
+	ck_assert_uint_eq(fake_upstream.preface_len, want.len);
+	ck_assert_mem_eq(fake_upstream.preface, want.at, want.len);
 }
 END_TEST
 
@@ -1967,6 +2045,7 @@ main(void)
 	Suite *suite = suite_create("exchange");
 	TCase *tcase = tcase_create("exchange");
 	TCase *reporting = tcase_create("report mode");
+	TCase *telling = tcase_create("send-proxy");
 	SRunner *runner;
 	int failed;
 
@@ -1980,6 +2059,11 @@ main(void)
 	tcase_add_test(
 	    reporting, what_no_location_has_goes_to_the_sites_upstream);
 	suite_add_tcase(suite, reporting);
+	tcase_add_checked_fixture(telling, set_up_fronted, tear_down);
+	tcase_add_loop_test(
+	    telling, servers_are_told_of_the_client_before_the_request, 0, 2);
+	tcase_add_test(telling, a_client_without_an_address_is_told_as_unknown);
+	suite_add_tcase(suite, telling);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -51,6 +51,7 @@ static struct server_list *list;
 static struct server_state *server;
 static struct fake_server fake;
 static struct health *health;
+static enum proxy_version send_proxy;
 static char path[64];
 static unsigned descriptors;
 
@@ -62,8 +63,10 @@ begin(struct addr *addr)
 	    .rule = &upstream.health,
 	    .host = SLICE("app.example:80")};
 
-	config =
-	    (struct server_config){.addrs = addr, .addr_count = 1, .weight = 1};
+	config = (struct server_config){.addrs = addr,
+	    .addr_count = 1,
+	    .weight = 1,
+	    .send_proxy = send_proxy};
 	upstream = (struct upstream_config){.servers = &config,
 	    .server_count = 1,
 	    .health = {SLICE("/well?a"), INTERVAL, 2, 3}};
@@ -90,6 +93,7 @@ static void
 set_up(void)
 {
 	descriptors = fake_descriptors();
+	send_proxy = PROXY_NONE;
 	transport_evhttp_prepare();
 	loop_init(&loop);
 	links_init(&links, &loop);
@@ -150,6 +154,30 @@ START_TEST(what_is_asked_for)
 	    strstr(fake.text, "User-Agent: methodgate-health\r\n"));
 	ck_assert_ptr_nonnull(strstr(fake.text, "Connection: close\r\n"));
 	ck_assert_uint_eq(server->health, SERVER_UP);
+}
+END_TEST
+
+/* It is nobody's connection. */
+START_TEST(a_check_may_begin_with_a_proxy_header)
+{
+	static const struct fake_act answers_v1[] = {
+	    HEAD, SEND(OK), CLOSE, STOP};
+	static const struct fake_act hears[] = {HEAD, STOP};
+	static const char v2[] =
+	    "\r\n\r\n\0\r\nQUIT\n\x20\x00\0\0GET /well?a HTTP/1.1\r\n";
+
+	send_proxy = _i == 0 ? PROXY_V1 : PROXY_V2;
+	serve(_i == 0 ? answers_v1 : hears, false);
+	if (_i == 0) {
+		until_said("status_200");
+		ck_assert_ptr_eq(
+		    strstr(fake.text, "PROXY UNKNOWN\r\nGET /"), fake.text);
+		return;
+	}
+	for (int i = 0; fake.text_len < sizeof(v2) && i < TURNS; i++)
+		event_base_loop(loop.base, EVLOOP_ONCE);
+	ck_assert_uint_ge(fake.text_len, sizeof(v2));
+	ck_assert_mem_eq(fake.text, v2, sizeof(v2) - 1);
 }
 END_TEST
 
@@ -319,6 +347,7 @@ main(void)
 	log_set_level(LOG_ERROR);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, what_is_asked_for, 0, 2);
+	tcase_add_loop_test(tcase, a_check_may_begin_with_a_proxy_header, 0, 2);
 	tcase_add_loop_test(tcase, each_check_is_a_connection_of_its_own, 0, 2);
 	tcase_add_loop_test(
 	    tcase, answers_are_judged_by_their_heads, 0, COUNT(answers));

@@ -652,6 +652,44 @@ START_TEST(where_no_link_is_kept_the_server_is_told)
 END_TEST
 
 static void
+count_reading(struct fake_server *server, struct slice heard)
+{
+	unsigned *readings = server->tap_arg;
+
+	(void)heard;
+	++*readings;
+}
+
+/* Together with the head, and no other exchange has its connection. */
+START_TEST(a_preface_goes_before_the_head)
+{
+	static const struct fake_act acts[] = {
+	    ACT(HEAD), SEND(EMPTY), ACT(STOP)};
+	unsigned readings = 0;
+	struct bench b;
+	struct errand e;
+
+	open_native(&b, &e, acts);
+	b.server.tap = count_reading;
+	b.server.tap_arg = &readings;
+	e.keep.max = e.max_idle = 0;
+	e.preface = SLICE("PROXY UNKNOWN\r\n");
+	errand_open(&e);
+	e.preface = SLICE_NONE;
+	errand_get(&e);
+	errand_run(&e);
+	ck_assert_str_eq(e.events, "ready 200 end");
+	ck_assert_str_eq(b.server.text,
+	    "PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: close\r\n\r\n");
+	ck_assert_uint_eq(readings, 1);
+	ck_assert_ptr_null(links_take(&b.links, &b.server.addr, UINT32_MAX));
+	bench_hear_end(&b);
+	bench_close(&b);
+}
+END_TEST
+
+static void
 send_now(struct bench *b, const char *text)
 {
 	ssize_t len = (ssize_t)strlen(text);
@@ -1029,6 +1067,7 @@ add_cases(TCase *tcase)
 	tcase_add_test(tcase, the_hint_is_a_second_less_than_it_says);
 	tcase_add_test(tcase, a_fresh_link_can_be_demanded);
 	tcase_add_test(tcase, where_no_link_is_kept_the_server_is_told);
+	tcase_add_test(tcase, a_preface_goes_before_the_head);
 	tcase_add_test(tcase, a_link_that_the_server_ended_is_not_used);
 	tcase_add_test(
 	    tcase, an_idle_link_closes_at_once_when_the_server_says_more);

@@ -585,14 +585,19 @@ START_TEST(a_server_that_is_checked_is_not_tried_by_requests)
 }
 END_TEST
 
-/* The other upstream checks in another way: it has a state of its own. */
+/* The other upstream checks in another way, or speaks so: it has a state of its
+ * own. */
 START_TEST(what_is_checked_differently_is_known_apart)
 {
 	struct upstream_choice choice = {.tried = 0};
 
 	make("1");
+	if (_i == 1)
+		upstream.health.target = SLICE("/well");
 	begin();
 	upstream.health.target = SLICE("/well");
+	if (_i == 1)
+		upstream.servers[0].send_proxy = PROXY_V2;
 	upstreams_take(upstreams, fake_servers_list(servers, &upstream));
 	for (unsigned i = 0; i < 3; i++)
 		server_checked(state_of(0), &upstream.health, false, "500");
@@ -695,7 +700,8 @@ main(void)
 	tcase_add_test(tcase, checks_in_a_row_put_a_server_down_and_up);
 	tcase_add_test(
 	    tcase, a_server_that_is_checked_is_not_tried_by_requests);
-	tcase_add_test(tcase, what_is_checked_differently_is_known_apart);
+	tcase_add_loop_test(
+	    tcase, what_is_checked_differently_is_known_apart, 0, 2);
 	tcase_add_test(tcase, addresses_that_stay_keep_their_state);
 	tcase_add_test(tcase, a_server_lives_as_long_as_an_exchange_is_there);
 	tcase_add_test(tcase, without_a_list_nothing_is_given);
