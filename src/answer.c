@@ -523,6 +523,7 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_PING] = "proxy_internal_response",
     [REASON_LOOP] = "proxy_loop_detected",
     [REASON_TOO_MANY_CONNECTIONS] = "connection_limit_reached",
+    [REASON_TOO_MANY_OF_CLIENT] = "connection_limit_reached",
     [REASON_UPSTREAM_REFUSED] = "connection_refused",
     [REASON_UPSTREAM_UNAVAILABLE] = "destination_unavailable",
     [REASON_UPSTREAM_BUSY] = "connection_limit_reached",

@@ -270,7 +270,9 @@ free_connection(struct client_h1 *c)
 	struct client_h1_env *env = c->env;
 	struct door *door = c->door;
 	enum reason why = c->why;
+	struct addr peer;
 
+	peer_of(c, &peer);
 	loop_defer_cancel(env->loop, &c->step);
 	leave_turn(c);
 	LIST_REMOVE(c, link);
@@ -278,7 +280,7 @@ free_connection(struct client_h1 *c)
 	tell_close(c);
 	pool_put(&env->pool, c);
 	if (env->closed != NULL)
-		env->closed(env->arg, door, why);
+		env->closed(env->arg, door, &peer, why);
 }
 
 /* Tells the owner, who may answer a malformed or late body, and gives its last
@@ -1324,16 +1326,18 @@ client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
 }
 
 void
-client_h1_refuse(int fd)
+client_h1_refuse(int fd, enum reason why)
 {
-	static const char answer[] =
+	char dropped[READ_MAX]; /* not written to */
+	char answer[256];
+	int len = snprintf(answer, sizeof(answer),
 	    "HTTP/1.1 503 Service Unavailable\r\n"
 	    "Proxy-Status: methodgate; error=connection_limit_reached; "
-	    "details=\"too_many_connections\"\r\n"
-	    "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-	char dropped[READ_MAX]; /* not written to */
+	    "details=\"%s\"\r\n"
+	    "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+	    reason_word(why));
 
-	(void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	/* Unread bytes would turn the close into a reset, which may destroy the
 	 * answer on its way; MSG_TRUNC drops them (tcp(7)). */
 	(void)recv(fd, dropped, sizeof(dropped), MSG_TRUNC | MSG_DONTWAIT);

@@ -23,7 +23,8 @@ struct client_h1_env {
 	struct field *fields; /* gate.head_fields of them: for one head read */
 	/* A connection of the door ended; why tells when no exchange could. The
 	 * door may go then. NULL is fine. */
-	void (*closed)(void *arg, struct door *door, enum reason why);
+	void (*closed)(void *arg, struct door *door, const struct addr *peer,
+	    enum reason why);
 };
 
 /* gate is copied. */
@@ -43,7 +44,7 @@ void client_h1_env_done(struct client_h1_env *env);
 /* Takes the descriptor and reads at once. door is borrowed until closed. */
 void client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
     struct door *door);
-/* Answers 503 with one write and closes: past max_connections. */
-void client_h1_refuse(int fd);
+/* Answers 503 with one write and closes: one connection too many. */
+void client_h1_refuse(int fd, enum reason why);
 
 #endif

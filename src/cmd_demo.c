@@ -257,7 +257,7 @@ serve(int fd)
 	demo.clients.events = &events;
 	demo.clients.arg = &demo;
 	listener = listener_new(
-	    &demo.loop, fd, (struct listener_owner){on_accept, &demo});
+	    &demo.loop, fd, (struct listener_owner){on_accept, &demo, NULL});
 	term = evsignal_new(demo.loop.base, SIGTERM, on_signal, &demo.loop);
 	interrupt = evsignal_new(demo.loop.base, SIGINT, on_signal, &demo.loop);
 	event_add(term, NULL);

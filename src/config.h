@@ -45,6 +45,7 @@ struct gate_config {
 	enum log_level log_level;
 	uint32_t workers; /* 0: as many as there are processors to use */
 	uint32_t max_connections;
+	uint32_t max_connections_per_client; /* 0: any number */
 	uint32_t head_limit, head_fields, target_limit;
 	uint32_t head_timeout, idle_timeout;
 	uint32_t body_timeout, write_timeout, min_rate;

@@ -17,6 +17,13 @@ dealer_init(struct dealer *dealer, unsigned workers)
 	assert(workers >= 1 && workers <= WORKERS_MAX);
 	memset(dealer, 0, sizeof(*dealer));
 	dealer->workers = workers;
+	dealer->guests = guests_new();
+}
+
+void
+dealer_done(struct dealer *dealer)
+{
+	guests_free(dealer->guests);
 }
 
 static unsigned

@@ -10,10 +10,12 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "guests.h"
 
 struct dealer {
 	unsigned workers;
 	atomic_uint admitted; /* of all workers together */
+	struct guests *guests;
 	struct {
 		/* also those on their way to it, and to be refused */
 		atomic_uint live;
@@ -24,6 +26,7 @@ struct dealer {
 #define DEALER_HOUSE WORKERS_MAX /* who accepts, and has none itself */
 
 void dealer_init(struct dealer *dealer, unsigned workers);
+void dealer_done(struct dealer *dealer);
 /* The worker that a connection goes to which `self` has accepted; it is
  * counted as that one's. */
 unsigned dealer_choose(struct dealer *dealer, unsigned self);

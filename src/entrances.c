@@ -279,7 +279,7 @@ entrances_undo(struct entrances *entrances)
 static void
 begin(struct place *place)
 {
-	struct listener_owner owner = {on_accept, place};
+	struct listener_owner owner = {on_accept, place, NULL};
 
 	place->state = OPEN;
 	log_info("listening address=%.*s", SLICE_ARG(place->next->text));

@@ -91,7 +91,7 @@ struct head {
 	struct slice phrase;
 	/* both */
 	struct slice raw; /* the bytes that it was read from; may be empty */
-	unsigned minor; /* HTTP/1.minor: 0 or 1 */
+	unsigned minor;	  /* HTTP/1.minor: 0 or 1 */
 	struct field *fields;
 	unsigned field_count;
 };

@@ -351,6 +351,8 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 		return;
 	log_warn(
 	    "accepting pauses for a second error=%s", strerrordesc_np(errno));
+	if (listener->owner.paused != NULL)
+		listener->owner.paused(listener->owner.arg);
 	event_del(&listener->event);
 	loop_timer_start(listener->loop, &listener->pause, PAUSE_MS);
 }

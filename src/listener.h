@@ -48,8 +48,10 @@ typedef void listener_accept_fn(void *arg, int fd, const struct addr *peer);
 struct listener_owner {
 	listener_accept_fn *accept;
 	void *arg;
+	void (*paused)(void *arg); /* NULL is fine */
 };
-/* Takes fd. Accepting pauses for a second when descriptors run out. */
+/* Takes fd. Accepting pauses for a second when descriptors run out: that is
+ * told in the log, and to the owner. */
 struct listener *listener_new(
     struct loop *loop, int fd, struct listener_owner owner);
 /* Takes all that the kernel has accepted already: a close would reset it. */

@@ -41,7 +41,8 @@ struct slice arena_copy(struct arena *arena, struct slice s);
 struct slice arena_join(
     struct arena *arena, const struct slice *parts, unsigned count);
 struct slice arena_number(struct arena *arena, uint64_t number); /* decimal */
-/* printf into the arena, for where it is rare; NUL-terminated, the slice is without the NUL. */
+/* printf into the arena, for where it is rare; NUL-terminated, the slice is
+ * without the NUL. */
 struct slice arena_printf(struct arena *arena, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void arena_done(struct arena *arena); /* reusable afterwards */

@@ -40,6 +40,7 @@ struct access {
 /* Single writer (the worker); read by others with relaxed loads. */
 struct record_counters {
 	atomic_ullong connections, connections_refused, requests, forwarded;
+	atomic_ullong accept_paused; /* times that descriptors ran out */
 	atomic_ullong answered_405, answered_501, answered_other;
 	atomic_ullong upstream_failed, client_failed, log_lost;
 	atomic_ullong tunnels, tunnels_open;

@@ -44,6 +44,9 @@ struct worker {
 	struct links links;
 	struct entry_list entries;
 	bool stopped; /* what still comes is cut */
+	/* of refused ones: when to tell next (ms), and since the last line */
+	uint64_t tell_next;
+	unsigned long long untold;
 	pthread_t thread;
 };
 
@@ -122,7 +125,100 @@ refuse(struct worker *worker, int fd, enum reason why)
 	record_add(&worker->record.count.connections_refused);
 	record_add(&worker->record.count.reasons[why]);
 	dealer_leave(worker->setup.dealer, worker->setup.number, false);
-	client_h1_refuse(fd);
+	client_h1_refuse(fd, why);
+}
+
+#define TOLD_MS 1000 /* at most one line in this time */
+
+static void
+tell_refused(struct worker *worker, const struct addr *peer, uint32_t max)
+{
+	char ip[ADDR_TEXT_MAX];
+	uint64_t now = loop_now();
+
+	if (now < worker->tell_next) {
+		worker->untold++;
+		return;
+	}
+	log_info("connection refused client=%.*s reason=%s "
+		 "max_connections_per_client=%u untold=%llu",
+	    (int)addr_ip_text(peer, ip), ip,
+	    reason_word(REASON_TOO_MANY_OF_CLIENT), max, worker->untold);
+	worker->tell_next = now + TOLD_MS;
+	worker->untold = 0;
+}
+
+/* If not, it is counted until guests_leave. A proxy's connections are its
+ * clients'. */
+static bool
+is_one_too_many(struct worker *worker, const struct gate_config *gate,
+    const struct addr *peer)
+{
+	uint32_t max = gate->max_connections_per_client;
+
+	if (guests_enter(worker->setup.dealer->guests, peer) <= max ||
+	    max == 0 || config_trusts(gate, peer))
+		return false;
+	guests_leave(worker->setup.dealer->guests, peer);
+	tell_refused(worker, peer, max);
+	return true;
+}
+
+static void
+close_entry(struct entry *entry)
+{
+	listener_free(entry->listener);
+	entry->listener = NULL;
+	if (entry->fd >= 0)
+		close(entry->fd);
+	entry->fd = -1;
+}
+
+static void
+free_entry(struct entry *entry)
+{
+	close_entry(entry);
+	LIST_REMOVE(entry, link);
+	generation_leave(entry->door.generation);
+	free(entry);
+}
+
+static void
+on_paused(void *arg)
+{
+	struct entry *entry = arg;
+
+	record_add(&entry->worker->record.count.accept_paused);
+}
+
+static void
+leave(struct door *door, enum reason why)
+{
+	struct entry *entry = (struct entry *)door;
+	struct worker *worker = entry->worker;
+
+	dealer_leave(worker->setup.dealer, worker->setup.number, true);
+	if (why != REASON_NONE)
+		record_add(&worker->record.count.reasons[why]);
+	if (--entry->live == 0 && entry->settled)
+		free_entry(entry);
+}
+
+/* It begins with what TLS or HTTP has, and the client is known. */
+static void
+enter(void *arg, int fd, const struct addr *peer, void *door)
+{
+	struct worker *worker = arg;
+	struct entry *entry = door;
+	const struct config *config = entry->door.generation->config;
+
+	if (!is_one_too_many(worker, &config->gate, peer)) {
+		client_h1_open(&worker->clients, fd, peer, door);
+		return;
+	}
+	record_add(&worker->record.count.connections_refused);
+	client_h1_refuse(fd, REASON_TOO_MANY_OF_CLIENT);
+	leave(door, REASON_TOO_MANY_OF_CLIENT);
 }
 
 /* It is this worker's, as the dealer counts. */
@@ -143,7 +239,7 @@ welcome(struct entry *entry, int fd, const struct addr *peer)
 		doorway_open(&worker->doorway, &generation->config->gate, fd,
 		    peer, &entry->door);
 	else
-		client_h1_open(&worker->clients, fd, peer, &entry->door);
+		enter(worker, fd, peer, &entry->door);
 }
 
 static struct entry *
@@ -199,51 +295,21 @@ on_accept(void *arg, int fd, const struct addr *peer)
 }
 
 static void
-close_entry(struct entry *entry)
+on_closed(
+    void *arg, struct door *door, const struct addr *peer, enum reason why)
 {
-	listener_free(entry->listener);
-	entry->listener = NULL;
-	if (entry->fd >= 0)
-		close(entry->fd);
-	entry->fd = -1;
-}
-
-static void
-free_entry(struct entry *entry)
-{
-	close_entry(entry);
-	LIST_REMOVE(entry, link);
-	generation_leave(entry->door.generation);
-	free(entry);
-}
-
-static void
-on_closed(void *arg, struct door *door, enum reason why)
-{
-	struct entry *entry = (struct entry *)door;
-	struct worker *worker = entry->worker;
-
 	(void)arg;
-	dealer_leave(worker->setup.dealer, worker->setup.number, true);
-	if (why != REASON_NONE)
-		record_add(&worker->record.count.reasons[why]);
-	if (--entry->live == 0 && entry->settled)
-		free_entry(entry);
+	guests_leave(
+	    ((struct entry *)door)->worker->setup.dealer->guests, peer);
+	leave(door, why);
 }
 
 /* Of the doorway. */
 static void
-enter(void *arg, int fd, const struct addr *peer, void *door)
-{
-	struct worker *worker = arg;
-
-	client_h1_open(&worker->clients, fd, peer, door);
-}
-
-static void
 never_entered(void *arg, void *door, enum reason why)
 {
-	on_closed(arg, door, why);
+	(void)arg;
+	leave(door, why);
 }
 
 /* ---- rules ---- */
@@ -297,7 +363,7 @@ new_entry(struct worker *worker, const struct entrance *entrance)
 static void
 open_entry(struct entry *entry)
 {
-	struct listener_owner owner = {on_accept, entry};
+	struct listener_owner owner = {on_accept, entry, on_paused};
 
 	if (entry->fd < 0)
 		return;

@@ -87,8 +87,7 @@ main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	here.sin_addr.s_addr = origin.sin_addr.s_addr =
-	    htonl(INADDR_LOOPBACK);
+	here.sin_addr.s_addr = origin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	here.sin_port = htons((unsigned short)atoi(argv[1]));
 	origin.sin_port = htons((unsigned short)atoi(argv[2]));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

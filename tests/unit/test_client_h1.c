@@ -29,6 +29,7 @@
 /* The other end. */
 static struct peer {
 	int fd;
+	uint16_t port;
 	struct event *event;
 	bool listens, fin, reset;
 	char *got;
@@ -43,8 +44,9 @@ static unsigned closed;
 static enum reason closed_why;
 
 static void
-on_closed(void *arg, struct door *from, enum reason why)
+on_closed(void *arg, struct door *from, const struct addr *of, enum reason why)
 {
+	ck_assert_uint_eq(addr_port(of), peer.port);
 	ck_assert_ptr_eq(arg, &owner);
 	ck_assert_ptr_eq(from, &way_in);
 	closed++;
@@ -105,6 +107,7 @@ connect_peer(void)
 	peer.len = 0;
 	peer.fin = peer.reset = false;
 	memcpy(&addr.sa, &sin, sizeof(sin));
+	peer.port = addr_port(&addr);
 	client_h1_open(&env, fd, &addr, &way_in);
 }
 
@@ -1378,7 +1381,7 @@ START_TEST(a_connection_too_many_gets_a_503)
 	ssize_t n;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	client_h1_refuse(fds[0]);
+	client_h1_refuse(fds[0], REASON_TOO_MANY_CONNECTIONS);
 	n = read(fds[1], got, sizeof(got) - 1);
 	ck_assert_int_gt((int)n, 0);
 	got[n] = '\0';

@@ -1053,6 +1053,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_int_eq(gate->log_level, LOG_INFO);
 	ck_assert_uint_eq(gate->workers, 0);
 	ck_assert_uint_eq(gate->max_connections, 10000);
+	ck_assert_uint_eq(gate->max_connections_per_client, 0);
 	ck_assert_uint_eq(gate->head_limit, 32768);
 	ck_assert_uint_eq(gate->head_fields, 100);
 	ck_assert_uint_eq(gate->target_limit, 8192);
@@ -1339,6 +1340,7 @@ static const char every_key[] = "[gate]\n"
 				"access_log_query = names\n"
 				"log_level = debug\n"
 				"max_connections = 7\n"
+				"max_connections_per_client = 3\n"
 				"head_limit = 1k\n"
 				"head_fields = 3\n"
 				"target_limit = 17\n"
@@ -1419,6 +1421,7 @@ START_TEST(every_key_of_the_gate_lands_in_its_place)
 	ck_assert_int_eq(gate->log_level, LOG_DEBUG);
 	ck_assert_uint_eq(gate->workers, 3);
 	ck_assert_uint_eq(gate->max_connections, 7);
+	ck_assert_uint_eq(gate->max_connections_per_client, 3);
 	ck_assert_uint_eq(gate->head_limit, 1024);
 	ck_assert_uint_eq(gate->head_fields, 3);
 	ck_assert_uint_eq(gate->target_limit, 17);

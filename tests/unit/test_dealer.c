@@ -29,6 +29,7 @@ START_TEST(who_accepts_keeps_while_the_others_have_as_many)
 	ck_assert_uint_eq(live(0), 2);
 	ck_assert_uint_eq(live(1), 1);
 	ck_assert_uint_eq(dealer_live(&dealer), 3);
+	dealer_done(&dealer);
 }
 END_TEST
 
@@ -41,6 +42,7 @@ START_TEST(who_has_more_gives_to_the_one_with_the_fewest)
 	ck_assert_uint_eq(dealer_choose(&dealer, 0), 2);
 	ck_assert_uint_eq(live(2), 4);
 	ck_assert_uint_eq(live(0), 5);
+	dealer_done(&dealer);
 }
 END_TEST
 
@@ -57,6 +59,7 @@ START_TEST(the_worst_of_hashes_is_evened_out)
 	less = 64 - more;
 	ck_assert_uint_eq(dealer_live(&dealer), 64);
 	ck_assert_uint_lt((more - less) * 5, 64 / 2);
+	dealer_done(&dealer);
 }
 END_TEST
 
@@ -67,6 +70,7 @@ START_TEST(the_house_keeps_none)
 		ck_assert_uint_lt(dealer_choose(&dealer, DEALER_HOUSE), 2);
 	ck_assert_uint_eq(live(0), 5);
 	ck_assert_uint_eq(live(1), 5);
+	dealer_done(&dealer);
 }
 END_TEST
 
@@ -83,6 +87,7 @@ START_TEST(a_limit_holds_for_all_workers_together)
 	dealer_leave(&dealer, 1, true);
 	ck_assert(dealer_admit(&dealer, 2));
 	ck_assert_uint_eq(dealer_live(&dealer), 1);
+	dealer_done(&dealer);
 }
 END_TEST
 
@@ -129,6 +134,7 @@ START_TEST(counts_hold_when_all_come_and_go_at_once)
 	ck_assert_uint_eq(dealer_live(&dealer), 0);
 	ck_assert_uint_eq(atomic_load(&dealer.admitted), 0);
 	ck_assert_uint_le(atomic_load(&most), LIMIT);
+	dealer_done(&dealer);
 }
 END_TEST
 

@@ -62,7 +62,7 @@ bind_to(const char *text, struct addr *addr)
 static void
 open_door(struct door_keeper *k)
 {
-	struct listener_owner owner = {on_accept, k};
+	struct listener_owner owner = {on_accept, k, NULL};
 	int fd;
 
 	memset(k, 0, sizeof(*k));
