@@ -1458,11 +1458,11 @@ START_TEST(every_key_of_a_site_lands_in_its_place)
 	ck_assert_uint_eq(config->site_count, 1);
 	ck_assert(slice_eq(site->rules.name, SLICE("shop")));
 	ck_assert_str_eq(site->rules.file, "t.ini");
-	ck_assert_uint_eq(site->rules.line, 24);
+	ck_assert_uint_eq(site->rules.line, 25);
 	ck_assert_uint_eq(config->listen_count, 3);
 	ck_assert_uint_eq(site->listen_count, 3);
 	ck_assert(slice_eq(site->listens[1]->text, SLICE("[::1]:8080")));
-	ck_assert_uint_eq(site->listens[2]->line, 27);
+	ck_assert_uint_eq(site->listens[2]->line, 28);
 	ck_assert_uint_eq(addr_port(&site->listens[2]->addr), 8081);
 	ck_assert_uint_eq(site->host_count, 3);
 	ck_assert(slice_eq(site->hosts[2], SLICE("[::1]")));
@@ -1507,7 +1507,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(app->servers[0].addr_count, 1);
 	ck_assert_uint_eq(addr_port(&app->servers[0].addrs[0]), 3000);
 	ck_assert_uint_eq(app->servers[1].addr_count, 0); /* no look-up */
-	ck_assert_uint_eq(app->servers[2].line, 44);
+	ck_assert_uint_eq(app->servers[2].line, 45);
 	ck_assert_uint_eq(app->servers[0].weight, 1);
 	ck_assert_uint_eq(app->servers[2].weight, 3);
 	ck_assert_uint_eq(app->servers[2].max, 20);
@@ -1523,7 +1523,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(app->body_timeout, 6000);
 	ck_assert_uint_eq(app->response_head_limit, 2048);
 	ck_assert_uint_eq(app->evhttp_body_limit, 1 << 30);
-	ck_assert_uint_eq(app->line, 42);
+	ck_assert_uint_eq(app->line, 43);
 	ck_assert(slice_eq(location->rules.pattern, SLICE("/a/b")));
 	ck_assert(location->rules.options_answer);
 	ck_assert_uint_eq(location->rules.written, allow);
@@ -1533,7 +1533,7 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(location->rules.body_limit, UINT64_C(5) << 30);
 	ck_assert_ptr_eq(location->upstream, config->upstreams[1]);
 	ck_assert_str_eq(location->rules.file, "t.ini");
-	ck_assert_uint_eq(location->rules.line, 60);
+	ck_assert_uint_eq(location->rules.line, 61);
 	ck_assert_uint_eq(app->tunnel_timeout, 7200000);
 	ck_assert_uint_eq(location->buffer_size, 131072);
 	ck_assert(location->trailers_pass);
@@ -1556,13 +1556,13 @@ START_TEST(every_key_about_bypasses_lands_in_its_place)
 	ck_assert_uint_eq(rules->grants[0].methods, method_bit(METHOD_DELETE));
 	ck_assert_int_eq(rules->grants[0].until, 1801440000);
 	ck_assert(slice_eq(rules->grants[0].note, SLICE("OPS-123")));
-	ck_assert_uint_eq(rules->grants[0].line, 66);
+	ck_assert_uint_eq(rules->grants[0].line, 67);
 	ck_assert(!rules->report);
 	ck_assert_int_eq(rules->override, OVERRIDE_MODE_STRIP);
 	ck_assert_uint_eq(location->form_hold, 16 << 20);
 	ck_assert_uint_eq(rules->rewrite_from, METHOD_REGISTERED);
 	ck_assert_uint_eq(rules->rewrite_to, METHOD_GET);
-	ck_assert_uint_eq(location->rewrite_line, 73);
+	ck_assert_uint_eq(location->rewrite_line, 74);
 	ck_assert_int_eq(location->redirects, REDIRECTS_PRESERVE);
 	ck_assert(rules->deny_body_on_get);
 	config_unref(config);
