@@ -341,25 +341,44 @@ text_end(const struct reader *r, const char *at)
 	return at;
 }
 
-/* The colon in the next sixteen bytes, or NULL: not there, or not told. */
+#ifdef __SSE2__
+/* A bit for each of sixteen bytes from low to high, both below 0x80. */
+static __m128i
+in_range(__m128i v, char low, char high)
+{
+	return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(low - 1))),
+	    _mm_cmplt_epi8(v, _mm_set1_epi8((char)(high + 1))));
+}
+#endif
+
+/* The colon after a name that ends within sixteen bytes and has but letters,
+ * digits, '-' and '_'; else at: this and other names are read one by one. */
 static const char *
-colon_near(const struct reader *r, const char *at)
+skip_usual_name(const struct reader *r, const char *at)
 {
 #ifdef __SSE2__
-	__m128i v;
-	unsigned mask;
+	const __m128i small = _mm_set1_epi8(0x20);
+	__m128i v, usual;
+	unsigned colons, others;
 
 	if (r->end - at < 16)
-		return NULL;
+		return at;
 	v = _mm_loadu_si128((const __m128i *)(const void *)at);
-	mask =
+	usual = _mm_or_si128(
+	    _mm_or_si128(in_range(_mm_or_si128(v, small), 'a', 'z'),
+		in_range(v, '0', '9')),
+	    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('-')),
+		_mm_cmpeq_epi8(v, _mm_set1_epi8('_'))));
+	others = ~(unsigned)_mm_movemask_epi8(usual) & 0xffffu;
+	colons =
 	    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(':')));
-	return mask != 0 ? at + __builtin_ctz(mask) : NULL;
+	/* the first byte that is not usual is a colon */
+	if ((others & colons & (~others + 1)) != 0)
+		return at + __builtin_ctz(others);
 #else
 	(void)r;
-	(void)at;
-	return NULL;
 #endif
+	return at;
 }
 
 static enum h1_result
@@ -547,18 +566,12 @@ read_field(struct reader *r)
 {
 	struct head *head = r->head;
 	struct field *field = &head->fields[head->field_count];
-	const char *start = r->at, *at = start, *colon = colon_near(r, start);
+	const char *start = r->at, *at;
 	enum h1_result result;
 
 	if (head->field_count == r->limits->fields)
 		return bad(r, REASON_FIELDS_TOO_MANY);
-	field->id = FIELD_OTHER;
-	if (colon != NULL)
-		field->id =
-		    field_find((struct slice){start, (size_t)(colon - start)});
-	/* the names that are known are tokens */
-	if (field->id != FIELD_OTHER)
-		at = colon;
+	at = skip_usual_name(r, start);
 	while (at < r->end && is_kind(*at, TCHAR))
 		at++;
 	r->at = at;
@@ -572,8 +585,7 @@ read_field(struct reader *r)
 	r->at++;
 	if ((result = read_value(r, &field->value)) != H1_DONE)
 		return result;
-	if (colon == NULL)
-		field->id = field_find(field->name);
+	field->id = field_find(field->name);
 	r->seen |= (uint64_t)1 << field->id;
 	head->field_count++;
 	return H1_DONE;
