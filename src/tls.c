@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/* tls: one connection's TLS, as OpenSSL does it. */
+#include "tls.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "log.h"
+#include "mem.h"
+#include "tls_basis.h"
+
+#define RECORD 16384u /* bytes of a record at most (RFC 8446 5.1) */
+#define HANDSHAKE 22  /* how a first record begins */
+
+struct tls {
+	union {
+		struct tls_visit visit;
+		struct tls_errand errand;
+	} way;
+	SSL *ssl;
+	int fd;
+	int end; /* TLS_CUT, TLS_FAILED; 1: a farewell; 0: none yet */
+	bool is_server;
+	bool begun;    /* the first byte was that of a handshake */
+	bool dry;      /* nothing more, before the socket has more */
+	bool unsent;   /* a record waits inside for the socket */
+	bool deaf;     /* a write failed; what was said before may still come */
+	char *subject; /* malloced; NULL: not asked for yet */
+	char *words;   /* malloced; NULL: nothing failed */
+};
+
+static struct tls *
+new_tls(int fd)
+{
+	struct tls *tls = mem_alloc(sizeof(*tls));
+
+	tls->fd = fd;
+	tls->dry = true;
+	return tls;
+}
+
+static void
+take_socket(struct tls *tls)
+{
+	if (SSL_set_fd(tls->ssl, tls->fd) != 1)
+		log_fatal("out of memory");
+}
+
+struct tls *
+tls_accept(struct tls_door *door, int fd)
+{
+	struct tls *tls = new_tls(fd);
+
+	tls->is_server = true;
+	tls->ssl = tls_visit_open(&tls->way.visit, door);
+	take_socket(tls);
+	return tls;
+}
+
+struct tls *
+tls_connect(const struct tls_target *target, int fd, struct tls_return *back)
+{
+	struct tls *tls = new_tls(fd);
+
+	tls->begun = true;
+	tls->ssl = tls_errand_open(&tls->way.errand, target, back);
+	take_socket(tls);
+	return tls;
+}
+
+void
+tls_free(struct tls *tls)
+{
+	if (tls == NULL)
+		return;
+	/* Else the session would count as broken. */
+	if (tls->end != TLS_FAILED && !tls->deaf)
+		SSL_set_shutdown(
+		    tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(tls->ssl);
+	if (tls->is_server)
+		tls_visit_close(&tls->way.visit);
+	else
+		tls_errand_close(&tls->way.errand);
+	free(tls->subject);
+	free(tls->words);
+	free(tls);
+}
+
+bool
+tls_is_open(const struct tls *tls)
+{
+	return SSL_is_init_finished(tls->ssl) == 1;
+}
+
+/* ---- failures ---- */
+
+static void
+keep_words(struct tls *tls, const char *words)
+{
+	long verified = SSL_get_verify_result(tls->ssl);
+	char text[2 * TLS_WORDS_MAX];
+
+	if (verified != X509_V_OK && !tls_is_open(tls))
+		snprintf(text, sizeof(text), "%s: %s", words,
+		    X509_verify_cert_error_string(verified));
+	else
+		snprintf(text, sizeof(text), "%s", words);
+	free(tls->words);
+	tls->words = mem_strdup(text);
+}
+
+static int
+fail(struct tls *tls, int error)
+{
+	unsigned long reason = ERR_peek_last_error();
+	char words[TLS_WORDS_MAX];
+	int number = errno;
+
+	if (error == SSL_ERROR_SYSCALL && reason == 0)
+		keep_words(
+		    tls, number != 0 ? strerror(number) : "connection closed");
+	else
+		keep_words(tls, tls_basis_words(words));
+	ERR_clear_error();
+	return TLS_FAILED;
+}
+
+/* What a call that gave n means; only the last kinds are an end. */
+static int
+judge(struct tls *tls, int n)
+{
+	int error = SSL_get_error(tls->ssl, n);
+
+	switch (error) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_WAITS_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WAITS_WRITE;
+	case SSL_ERROR_ZERO_RETURN: /* a farewell, or just the FIN */
+		tls->end = BIO_eof(SSL_get_rbio(tls->ssl)) ? TLS_CUT : 1;
+		return tls->end == 1 ? 0 : TLS_CUT;
+	default:
+		tls->end = fail(tls, error);
+		return tls->end;
+	}
+}
+
+/* ---- the handshake ---- */
+
+/* A client that speaks HTTP is told so in HTTP, whatever its method. */
+static int
+greet(struct tls *tls)
+{
+	unsigned char first;
+	ssize_t n;
+
+	if (tls->begun)
+		return 1;
+	do
+		n = recv(tls->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		tls->dry = true;
+		return TLS_WAITS_READ;
+	}
+	tls->begun = true;
+	if (n == 0) { /* somebody has only knocked */
+		tls->end = 1;
+		return 0;
+	}
+	if (n == 1 &&
+	    ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z')))
+		return TLS_PLAIN;
+	return 1;
+}
+
+int
+tls_shake(struct tls *tls)
+{
+	int n = greet(tls);
+
+	if (n != 1)
+		return n;
+	if (tls->end != 0)
+		return TLS_FAILED;
+	ERR_clear_error();
+	errno = 0;
+	n = SSL_do_handshake(tls->ssl);
+	if (n == 1) {
+		tls->dry = false;
+		return 1;
+	}
+	n = judge(tls, n);
+	tls->dry = n == TLS_WAITS_READ;
+	if (n != 0 && n != TLS_CUT)
+		return n;
+	keep_words(tls, "closed by the peer");
+	tls->end = TLS_FAILED;
+	return TLS_FAILED;
+}
+
+/* ---- bytes ---- */
+
+/* Reads records until `to` is full or there is nothing more. */
+static int
+fill(struct tls *tls, char *to, size_t size, size_t *got)
+{
+	int n = 1;
+
+	ERR_clear_error();
+	errno = 0;
+	while (*got < size) {
+		n = SSL_read(tls->ssl, to + *got, (int)(size - *got));
+		if (n <= 0)
+			return judge(tls, n);
+		*got += (size_t)n;
+		/* Where little came, asking for more is in vain. */
+		if (*got < RECORD && SSL_has_pending(tls->ssl) == 0)
+			return TLS_WAITS_READ;
+	}
+	return 1;
+}
+
+ssize_t
+tls_read(struct tls *tls, void *to, size_t size)
+{
+	size_t got = 0;
+	int n = 1;
+
+	if (tls->end != 0) {
+		tls->dry = true;
+		return tls->end == 1 ? 0 : tls->end;
+	}
+	if (!tls_is_open(tls) && (n = tls_shake(tls)) != 1)
+		return n;
+	n = fill(tls, to, size, &got);
+	tls->dry = n == TLS_WAITS_READ || (got == 0 && tls->end != 0);
+	return got > 0 ? (ssize_t)got : n;
+}
+
+bool
+tls_has_more(const struct tls *tls)
+{
+	return !tls->dry;
+}
+
+/* The next record: the front of what is left, gathered where it lies in
+ * pieces. */
+static struct slice
+next_record(const struct iovec *iov, int count, size_t skip, char *gathered)
+{
+	size_t len = 0, n;
+
+	for (int i = 0; i < count; i++) {
+		const char *at = iov[i].iov_base;
+		size_t left = iov[i].iov_len;
+
+		if (skip >= left) {
+			skip -= left;
+			continue;
+		}
+		at += skip;
+		left -= skip;
+		skip = 0;
+		if (len == 0 && (left >= RECORD || i + 1 == count))
+			return (struct slice){at, left};
+		n = left < RECORD - len ? left : RECORD - len;
+		memcpy(gathered + len, at, n);
+		len += n;
+	}
+	return (struct slice){gathered, len};
+}
+
+ssize_t
+tls_write(struct tls *tls, const struct iovec *iov, int count)
+{
+	char gathered[RECORD];
+	struct slice piece;
+	size_t wrote = 0;
+	int n, error;
+
+	if (tls->deaf || tls->end == TLS_FAILED)
+		return TLS_FAILED;
+	ERR_clear_error();
+	errno = 0;
+	for (;; wrote += (size_t)n) {
+		piece = next_record(iov, count, wrote, gathered);
+		if (piece.len == 0)
+			return (ssize_t)wrote;
+		n = SSL_write(tls->ssl, piece.at, (int)piece.len);
+		tls->unsent = n <= 0;
+		if (n <= 0)
+			break;
+	}
+	error = SSL_get_error(tls->ssl, n);
+	if (error == SSL_ERROR_WANT_WRITE)
+		return (ssize_t)wrote;
+	tls->deaf = true;
+	(void)fail(tls, error);
+	return TLS_FAILED;
+}
+
+int
+tls_farewell(struct tls *tls)
+{
+	int n;
+
+	if (tls->end == TLS_FAILED || tls->unsent || tls->deaf ||
+	    !tls_is_open(tls))
+		return TLS_FAILED;
+	if ((SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0)
+		return 1;
+	ERR_clear_error();
+	n = SSL_shutdown(tls->ssl);
+	if (n >= 0)
+		return 1;
+	n = SSL_get_error(tls->ssl, n);
+	ERR_clear_error();
+	return n == SSL_ERROR_WANT_WRITE ? TLS_WAITS_WRITE : TLS_FAILED;
+}
+
+/* ---- who it is ---- */
+
+struct slice
+tls_name(const struct tls *tls)
+{
+	const char *name =
+	    SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+
+	return name != NULL ? slice_of(name) : SLICE_NONE;
+}
+
+uint64_t
+tls_realm(const struct tls *tls)
+{
+	assert(tls->is_server);
+	return tls_site_realm(tls->way.visit.site);
+}
+
+static char *
+subject_of(const SSL *ssl)
+{
+	X509 *shown = SSL_get0_peer_certificate(ssl);
+	BIO *bio;
+	char *text, *copy;
+	long len;
+
+	if (shown == NULL)
+		return mem_strdup("");
+	bio = BIO_new(BIO_s_mem());
+	if (bio == NULL || X509_NAME_print_ex(bio, X509_get_subject_name(shown),
+			       0, XN_FLAG_RFC2253) < 0)
+		log_fatal("out of memory");
+	len = BIO_get_mem_data(bio, &text);
+	copy = mem_strndup((struct slice){text, len > 0 ? (size_t)len : 0});
+	BIO_free(bio);
+	return copy;
+}
+
+struct slice
+tls_subject(struct tls *tls)
+{
+	if (tls->subject == NULL)
+		tls->subject = subject_of(tls->ssl);
+	if (tls->subject[0] == '\0')
+		return SLICE_NONE;
+	return slice_of(tls->subject);
+}
+
+bool
+tls_is_resumed(const struct tls *tls)
+{
+	return SSL_session_reused(tls->ssl) == 1;
+}
+
+const char *
+tls_words(const struct tls *tls)
+{
+	return tls->words != NULL ? tls->words : "no reason given";
+}
