@@ -359,3 +359,17 @@ on_mail(evutil_socket_t fd, short what, void *arg)
 		mail->fn(mail);
 	}
 }
+
+bool
+pace_allows(struct pace *pace, unsigned *untold)
+{
+	uint64_t now = loop_now();
+
+	*untold = pace->untold;
+	if (now < pace->next) {
+		pace->untold++;
+		return false;
+	}
+	*pace = (struct pace){.next = now + 1000};
+	return true;
+}

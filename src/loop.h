@@ -6,6 +6,7 @@
 #define LOOP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -48,6 +49,12 @@ struct mail {
 	void (*fn)(struct mail *);
 };
 
+/* Lines about what anybody can cause: one each second. */
+struct pace {
+	uint64_t next;	 /* ms: when the next may come */
+	unsigned untold; /* since the last one */
+};
+
 struct loop {
 	struct event_base *base;
 	char *scratch;	    /* LOOP_SCRATCH bytes: for one read, one callback */
@@ -58,8 +65,9 @@ struct loop {
 	int ticking; /* the tick is in libevent's heap */
 	struct event *tick, *step_event, *mail_event;
 	struct step_list steps;
-	_Atomic(struct mail *) mailbox; /* newest first */
-	int mail_fd;			/* eventfd */
+	_Atomic(struct mail *) mailbox;	      /* newest first */
+	int mail_fd;			      /* eventfd */
+	struct pace tls_clients, tls_servers; /* of failed handshakes */
 };
 
 /* Dies when the kernel has no epoll or eventfd to give. */
@@ -88,5 +96,9 @@ void loop_defer(struct loop *loop, struct step *step);
 void loop_defer_cancel(struct loop *loop, struct step *step);
 /* From any thread. The loop must outlive the call. */
 void loop_post(struct loop *loop, struct mail *mail);
+
+/* Whether a line may be written now; *untold: how many were not since the last
+ * one. */
+bool pace_allows(struct pace *pace, unsigned *untold);
 
 #endif

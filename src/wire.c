@@ -6,12 +6,39 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "loop.h"
 #include "log.h"
+#include "addr.h"
 #include "pipes.h"
+#include "tls.h"
+
+/* TLS around a wire. */
+struct sheath {
+	struct tls *tls;
+	struct loop *loop;
+	struct wire *wire;
+	struct step step; /* bytes that no event will tell of */
+	bool connecting;  /* hands are shaken without the owner */
+	bool owner_waits; /* the write event is the owner's */
+	bool read_waits;  /* reading goes on when the socket takes bytes */
+	bool fin_waits;	  /* a farewell likewise */
+	bool cut;
+	int error; /* of a wire that connects */
+};
+
+static void watch(struct wire *wire, enum wire_watch kind);
+static void wait_for_write(struct wire *wire);
+static void go_on(struct wire *wire);
+static void go_on_writing(struct wire *wire);
+static ssize_t read_sheathed(struct wire *wire, void *to, size_t size);
+static void tell_more(struct wire *wire);
+static bool say_farewell(struct wire *wire);
+static void unsheathe(struct wire *wire);
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
@@ -20,7 +47,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	wire->events->readable(wire);
+	if (wire->sheath != NULL && wire->sheath->connecting)
+		go_on(wire);
+	else
+		wire->events->readable(wire);
 }
 
 static void
@@ -30,6 +60,10 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (wire->sheath != NULL) {
+		go_on_writing(wire);
+		return;
+	}
 	wire_write_off(wire);
 	wire->events->writable(wire);
 }
@@ -41,6 +75,7 @@ wire_open(struct wire *wire, struct loop *loop, int fd,
 	wire->fd = fd;
 	wire->events = events;
 	wire->write_event = NULL;
+	wire->sheath = NULL;
 	wire->watch = WIRE_QUIET;
 	event_assign(&wire->read_event, loop->base, fd, EV_READ | EV_PERSIST,
 	    on_readable, wire);
@@ -63,6 +98,8 @@ wire_read(struct wire *wire, void *to, size_t size)
 {
 	ssize_t n;
 
+	if (wire->sheath != NULL)
+		return read_sheathed(wire, to, size);
 	do
 		n = recv(wire->fd, to, size, 0);
 	while (n < 0 && errno == EINTR);
@@ -91,6 +128,10 @@ wire_write(struct wire *wire, const struct iovec *iov, int count)
 {
 	ssize_t n;
 
+	if (wire->sheath != NULL) {
+		n = tls_write(wire->sheath->tls, iov, count);
+		return n >= 0 ? n : WIRE_FAILED;
+	}
 	do
 		n = put(wire->fd, iov, count);
 	while (n < 0 && errno == EINTR);
@@ -161,6 +202,7 @@ wire_move(struct wire *from, struct wire *to, struct pipe *pipe, size_t max)
 {
 	ssize_t n;
 
+	assert(wire_can_move(to) && (from == NULL || wire_can_move(from)));
 	if (from != NULL && pipe->held == 0) {
 		n = move(from->fd, pipe->to, max);
 		pipe->held = n > 0 ? (size_t)n : 0;
@@ -202,6 +244,8 @@ void
 wire_read_on(struct wire *wire)
 {
 	watch(wire, WIRE_READING);
+	if (wire->sheath != NULL)
+		tell_more(wire);
 }
 
 void
@@ -217,8 +261,8 @@ wire_watch_reset(struct wire *wire)
 	watch(wire, wire->write_event != NULL ? WIRE_QUIET : WIRE_WATCHING);
 }
 
-void
-wire_write_on(struct wire *wire)
+static void
+wait_for_write(struct wire *wire)
 {
 	if (wire->write_event != NULL)
 		return;
@@ -230,8 +274,8 @@ wire_write_on(struct wire *wire)
 		log_fatal("no memory for an event");
 }
 
-void
-wire_write_off(struct wire *wire)
+static void
+wait_no_more(struct wire *wire)
 {
 	if (wire->write_event == NULL)
 		return;
@@ -240,9 +284,39 @@ wire_write_off(struct wire *wire)
 }
 
 void
+wire_write_on(struct wire *wire)
+{
+	if (wire->sheath != NULL)
+		wire->sheath->owner_waits = true;
+	wait_for_write(wire);
+}
+
+void
+wire_write_off(struct wire *wire)
+{
+	struct sheath *sheath = wire->sheath;
+
+	if (sheath != NULL)
+		sheath->owner_waits = false;
+	if (sheath == NULL || (!sheath->read_waits && !sheath->fin_waits))
+		wait_no_more(wire);
+}
+
+void
 wire_shutdown(struct wire *wire)
 {
-	shutdown(wire->fd, SHUT_WR);
+	if (wire->sheath == NULL || say_farewell(wire))
+		shutdown(wire->fd, SHUT_WR);
+}
+
+static void
+end(struct wire *wire)
+{
+	watch(wire, WIRE_QUIET);
+	wait_no_more(wire);
+	unsheathe(wire);
+	close(wire->fd);
+	wire->fd = -1;
 }
 
 void
@@ -250,10 +324,9 @@ wire_close(struct wire *wire)
 {
 	if (wire->fd < 0)
 		return;
-	watch(wire, WIRE_QUIET);
-	wire_write_off(wire);
-	close(wire->fd);
-	wire->fd = -1;
+	if (wire->sheath != NULL)
+		(void)tls_farewell(wire->sheath->tls);
+	end(wire);
 }
 
 void
@@ -261,7 +334,233 @@ wire_reset(struct wire *wire)
 {
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-	if (wire->fd >= 0)
-		setsockopt(wire->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	wire_close(wire);
+	if (wire->fd < 0)
+		return;
+	setsockopt(wire->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	end(wire);
+}
+
+/* ---- TLS ---- */
+
+static void
+on_step(struct step *step)
+{
+	struct wire *wire =
+	    ((struct sheath *)((char *)step - offsetof(struct sheath, step)))
+		->wire;
+
+	if (wire->watch == WIRE_READING)
+		wire->events->readable(wire);
+}
+
+static void
+sheathe(struct wire *wire, struct loop *loop, struct tls *tls)
+{
+	struct sheath *sheath = mem_alloc(sizeof(*sheath));
+
+	assert(wire->sheath == NULL && wire->watch == WIRE_QUIET);
+	*sheath = (struct sheath){.tls = tls, .loop = loop, .wire = wire};
+	sheath->step.fn = on_step;
+	wire->sheath = sheath;
+}
+
+static void
+unsheathe(struct wire *wire)
+{
+	struct sheath *sheath = wire->sheath;
+
+	if (sheath == NULL)
+		return;
+	loop_defer_cancel(sheath->loop, &sheath->step);
+	tls_free(sheath->tls);
+	free(sheath);
+	wire->sheath = NULL;
+}
+
+void
+wire_accept_tls(struct wire *wire, struct loop *loop, struct tls_door *door)
+{
+	sheathe(wire, loop, tls_accept(door, wire->fd));
+}
+
+void
+wire_connect_tls(struct wire *wire, struct loop *loop,
+    const struct tls_target *target, struct tls_return *back)
+{
+	sheathe(wire, loop, tls_connect(target, wire->fd, back));
+	wire->sheath->connecting = true;
+}
+
+struct tls *
+wire_tls(const struct wire *wire)
+{
+	return wire->sheath != NULL ? wire->sheath->tls : NULL;
+}
+
+bool
+wire_is_opening(const struct wire *wire)
+{
+	return wire->sheath != NULL && !tls_is_open(wire->sheath->tls);
+}
+
+bool
+wire_is_cut(const struct wire *wire)
+{
+	return wire->sheath != NULL && wire->sheath->cut;
+}
+
+int
+wire_error(const struct wire *wire)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (wire->sheath != NULL && wire->sheath->error != 0)
+		return wire->sheath->error;
+	if (getsockopt(wire->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		return errno;
+	return error;
+}
+
+bool
+wire_is_quiet(struct wire *wire)
+{
+	char byte;
+	bool quiet = recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+		     (errno == EAGAIN || errno == EWOULDBLOCK);
+
+	if (wire->sheath == NULL || (quiet && !tls_has_more(wire->sheath->tls)))
+		return quiet;
+	/* tickets may have come, which are nothing to read */
+	return wire_read(wire, &byte, 1) == WIRE_AGAIN;
+}
+
+/* Once for each failure that anybody can cause, as far as that is bearable. */
+static void
+tell_failure(struct wire *wire, struct pace *pace, const char *side)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr peer = {.len = sizeof(peer.sa)};
+	unsigned untold;
+	size_t len;
+
+	if (!pace_allows(pace, &untold))
+		return;
+	if (getpeername(wire->fd, (struct sockaddr *)&peer.sa, &peer.len) != 0)
+		peer.len = 0;
+	len = pace == &wire->sheath->loop->tls_clients
+		  ? addr_ip_text(&peer, text)
+		  : addr_text(&peer, text);
+	log_info("tls handshake failed %s=%.*s error=\"%s\" untold=%u", side,
+	    (int)len, text, tls_words(wire->sheath->tls), untold);
+}
+
+/* More is there, and the socket will not say so. */
+static void
+tell_more(struct wire *wire)
+{
+	if (wire->watch == WIRE_READING && tls_has_more(wire->sheath->tls))
+		loop_defer(wire->sheath->loop, &wire->sheath->step);
+}
+
+/* What a read that ended the stream means. */
+static ssize_t
+judge_end(struct wire *wire, ssize_t n, bool was_opening)
+{
+	struct sheath *sheath = wire->sheath;
+
+	switch (n) {
+	case TLS_PLAIN:
+		unsheathe(wire);
+		return WIRE_PLAIN;
+	case TLS_CUT:
+		sheath->cut = true;
+		break;
+	case 0:
+		break;
+	default:
+		if (was_opening)
+			tell_failure(
+			    wire, &sheath->loop->tls_clients, "client");
+		return WIRE_FAILED;
+	}
+	if (wire->watch == WIRE_WATCHING && is_broken(wire->fd))
+		return WIRE_FAILED;
+	return 0;
+}
+
+static ssize_t
+read_sheathed(struct wire *wire, void *to, size_t size)
+{
+	struct sheath *sheath = wire->sheath;
+	bool was_opening = !tls_is_open(sheath->tls);
+	ssize_t n = tls_read(sheath->tls, to, size);
+
+	if (n > 0) {
+		tell_more(wire);
+		return n;
+	}
+	if (n == TLS_WAITS_WRITE) {
+		sheath->read_waits = true;
+		wait_for_write(wire);
+	}
+	if (n == TLS_WAITS_WRITE || n == TLS_WAITS_READ)
+		return WIRE_AGAIN;
+	return judge_end(wire, n, was_opening);
+}
+
+/* Shakes hands for a wire that connects, and tells the owner when that is
+ * over. */
+static void
+go_on(struct wire *wire)
+{
+	struct sheath *sheath = wire->sheath;
+	int n;
+
+	sheath->error = wire_error(wire);
+	n = sheath->error != 0 ? TLS_FAILED : tls_shake(sheath->tls);
+	watch(wire, n == TLS_WAITS_READ ? WIRE_READING : WIRE_QUIET);
+	if (n == TLS_WAITS_WRITE)
+		wait_for_write(wire);
+	if (n == TLS_WAITS_READ || n == TLS_WAITS_WRITE)
+		return;
+	sheath->connecting = false;
+	if (n != 1 && sheath->error == 0) {
+		sheath->error = EPROTO;
+		tell_failure(wire, &sheath->loop->tls_servers, "server");
+	}
+	wire->events->writable(wire);
+}
+
+/* True when nothing waits any more that comes before a FIN. */
+static bool
+say_farewell(struct wire *wire)
+{
+	bool waits = tls_farewell(wire->sheath->tls) == TLS_WAITS_WRITE;
+
+	wire->sheath->fin_waits = waits;
+	if (waits)
+		wait_for_write(wire);
+	return !waits;
+}
+
+/* The socket takes bytes again. */
+static void
+go_on_writing(struct wire *wire)
+{
+	struct sheath *sheath = wire->sheath;
+	bool owner = sheath->owner_waits;
+
+	wait_no_more(wire);
+	if (sheath->connecting) {
+		go_on(wire);
+		return;
+	}
+	if (sheath->fin_waits && say_farewell(wire))
+		shutdown(wire->fd, SHUT_WR);
+	if (sheath->read_waits && wire->watch == WIRE_READING)
+		loop_defer(sheath->loop, &sheath->step);
+	sheath->read_waits = sheath->owner_waits = false;
+	if (owner)
+		wire->events->writable(wire);
 }
