@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "uri.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FIELDS_MAX 12u
 #define RANGES_MAX 64u /* media ranges of Accept that are looked at */
@@ -521,6 +523,9 @@ add_cache_control(
 static const char *const errors[REASON_COUNT] = {
     [REASON_OPTIONS_ANSWERED] = "proxy_internal_response",
     [REASON_PING] = "proxy_internal_response",
+    [REASON_REDIRECT_HTTPS] = "proxy_internal_response",
+    [REASON_REDIRECT_HTTPS_301] = "proxy_internal_response",
+    [REASON_UPSTREAM_TLS] = "tls_protocol_error",
     [REASON_LOOP] = "proxy_loop_detected",
     [REASON_TOO_MANY_CONNECTIONS] = "connection_limit_reached",
     [REASON_TOO_MANY_OF_CLIENT] = "connection_limit_reached",
@@ -561,6 +566,21 @@ proxy_status(const struct answer *answer, struct arena *arena)
 	    8);
 }
 
+/* The same place by https, byte for byte. */
+static struct slice
+https_target(const struct answer *answer, struct arena *arena)
+{
+	const struct head *head = answer->facts->head;
+	struct slice host = uri_host(head->authority);
+	uint16_t port = answer->site->https_port;
+
+	if (port == 0)
+		return arena_printf(arena, "https://%.*s%.*s", SLICE_ARG(host),
+		    SLICE_ARG(head->target));
+	return arena_printf(arena, "https://%.*s:%u%.*s", SLICE_ARG(host),
+	    (unsigned)port, SLICE_ARG(head->target));
+}
+
 static void
 add_fields(const struct answer *answer, struct arena *arena, struct head *head)
 {
@@ -576,6 +596,10 @@ add_fields(const struct answer *answer, struct arena *arena, struct head *head)
 		add(head, FIELD_OTHER, SLICE("Retry-After"),
 		    arena_number(arena,
 			facts->retry_after > 0 ? facts->retry_after : 1));
+	if (facts->reason == REASON_REDIRECT_HTTPS ||
+	    facts->reason == REASON_REDIRECT_HTTPS_301)
+		add(head, FIELD_LOCATION, SLICE("Location"),
+		    https_target(answer, arena));
 	add(head, FIELD_OTHER, SLICE("Proxy-Status"),
 	    proxy_status(answer, arena));
 	if (id_header.len > 0 && facts->request_id.len > 0)

@@ -94,7 +94,7 @@ struct client {
 	void *owner; /* NULL between exchanges; set by the owner in open */
 	const struct addr *peer; /* of the socket */
 	const struct door *door; /* where it came in */
-	bool secure;		 /* TLS */
+	struct tls *tls;	 /* who is there by TLS; NULL: no TLS */
 	uint32_t buffer_size; /* the most that is held each way; set in open */
 	bool wants_trailers;  /* of the request; set in open */
 	bool full;	      /* what body took waits: no more, until ready */

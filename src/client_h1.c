@@ -132,6 +132,7 @@ take_turn(struct client_h1 *c)
 	    .events = c->env->events,
 	    .arg = c->env->arg,
 	    .peer = &turn->peer,
+	    .tls = wire_tls(&c->wire),
 	    .door = c->door};
 	buffer_init(&turn->in, &c->env->loop->buffers);
 	buffer_init(&turn->out, &c->env->loop->buffers);
@@ -719,14 +720,13 @@ op_resume(struct client *client)
 		loop_defer(c->env->loop, &c->step);
 }
 
-/* TLS will have none. */
 static struct wire *
 op_lend_wire(struct client *client)
 {
 	struct client_h1 *c = of_client(client);
 	const struct turn *turn = c->turn;
 	bool free = c->state == H1_EXCHANGE && turn->head_sent &&
-		    turn->out_kind == BODY_LENGTH &&
+		    wire_can_move(&c->wire) && turn->out_kind == BODY_LENGTH &&
 		    buffer_len(&turn->out) == 0 && !turn->blocked &&
 		    !turn->failed;
 
@@ -1027,8 +1027,21 @@ on_failure(struct client_h1 *c)
 {
 	if (c->state == H1_EXCHANGE || c->state == H1_TUNNEL)
 		break_request(c, REASON_CLIENT_CLOSED);
+	else if (wire_is_opening(&c->wire)) /* its peer has been told why */
+		shut(c, REASON_TLS_HANDSHAKE, false);
 	else
 		shut(c, REASON_CLIENT_CLOSED, true);
+}
+
+/* What it sends is not looked at. */
+static void
+answer_plain(struct client_h1 *c)
+{
+	struct head none = {.fields = NULL};
+
+	c->turn->client.tls = NULL;
+	wire_read_off(&c->wire);
+	open_exchange(c, &none, REASON_TLS_PLAIN_HTTP);
 }
 
 /* The rate counts every byte, so that chunk headers can't be dribbled. */
@@ -1072,7 +1085,8 @@ may_move(const struct client_h1 *c)
 	const struct turn *turn = c->turn;
 
 	return c->state == H1_EXCHANGE && takes_input(c) &&
-	       turn->client.owner != NULL && buffer_len(&turn->in) == 0 &&
+	       wire_can_move(&c->wire) && turn->client.owner != NULL &&
+	       buffer_len(&turn->in) == 0 &&
 	       turn->client.events->move != NULL && h1_body_long(&turn->body);
 }
 
@@ -1123,6 +1137,8 @@ on_readable(struct wire *wire)
 		buffer_release(in);
 	if (n == WIRE_FAILED)
 		on_failure(c);
+	else if (n == WIRE_PLAIN)
+		answer_plain(c);
 	else if (n == 0)
 		end_of_input(c);
 	else if (n > 0 && keep)
@@ -1242,7 +1258,11 @@ on_timer(struct timer *timer)
 	switch (c->state) {
 	case H1_HEAD:
 		if (!has_input(c)) {
-			shut(c, REASON_CLIENT_HEAD_TIMEOUT, false);
+			shut(c,
+			    wire_is_opening(&c->wire)
+				? REASON_TLS_HANDSHAKE_TIMEOUT
+				: REASON_CLIENT_HEAD_TIMEOUT,
+			    false);
 			return;
 		}
 		buffer_release(&c->turn->in);
@@ -1297,7 +1317,8 @@ client_h1_set(struct client_h1_env *env, const struct gate_config *gate)
 static bool
 between_exchanges(const struct client_h1 *c)
 {
-	return (c->state == H1_IDLE || c->state == H1_HEAD) && !has_input(c);
+	return (c->state == H1_IDLE || c->state == H1_HEAD) && !has_input(c) &&
+	       !wire_is_opening(&c->wire);
 }
 
 void
@@ -1318,6 +1339,8 @@ client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
 	LIST_INSERT_HEAD(&env->all, c, link);
 	env->live++;
 	wire_open(&c->wire, env->loop, fd, &wire_events);
+	if (door->listen != NULL && door->listen->tls_door != NULL)
+		wire_accept_tls(&c->wire, env->loop, door->listen->tls_door);
 	wire_read_on(&c->wire);
 	deadline(c, env->gate.head_timeout);
 	on_readable(&c->wire);

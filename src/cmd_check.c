@@ -39,7 +39,8 @@ print_grants(const struct site *site)
 static int
 check(const char *path, bool quiet, bool resolve)
 {
-	struct config_options options = {.resolve = resolve};
+	struct config_options options = {
+	    .resolve = resolve, .certificates = true};
 	struct config_report report;
 	struct config *config = config_read(path, &options, &report);
 	unsigned i, locations = 0;

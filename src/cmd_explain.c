@@ -19,7 +19,7 @@ static const char help[] =
     "usage: methodgate explain -c FILE [options] METHOD URL\n"
     "\n"
     "Tells what the gate would do with a request, and which rule says so.\n"
-    "URL is http://host[:port]/path or just /path.\n"
+    "URL is http://host[:port]/path, https://..., or just /path.\n"
     "\n"
     "  -c, --config FILE     gate file or site file\n"
     "  -H, --header 'F: v'   a field of the request; repeatable\n"
@@ -110,17 +110,26 @@ body_fields(const struct order *order, struct slice body, struct arena *arena)
 	return text;
 }
 
+/* Of "http://" and "https://"; 0: the URL has neither. */
+static size_t
+scheme_len(struct slice url)
+{
+	if (slice_starts(url, SLICE("http://")))
+		return strlen("http://");
+	return slice_starts(url, SLICE("https://")) ? strlen("https://") : 0;
+}
+
 /* The authority that the URL names, or the first host of the first site. */
 static struct slice
 authority_of(const struct inquiry *inquiry, struct slice *target)
 {
 	struct slice url = slice_of(inquiry->url), host, first;
-	size_t slash;
+	size_t start = scheme_len(url), slash;
 
 	*target = url;
-	if (slice_starts(url, SLICE("http://"))) {
-		slash = slice_find(url, '/', 7);
-		host = (struct slice){url.at + 7, slash - 7};
+	if (start > 0) {
+		slash = slice_find(url, '/', start);
+		host = (struct slice){url.at + start, slash - start};
 		*target = (struct slice){url.at + slash, url.len - slash};
 		if (target->len == 0)
 			*target = SLICE("/");
@@ -154,36 +163,41 @@ build_head(
 /* ---- the decision ---- */
 
 static uint16_t
-url_port(struct slice authority)
+url_port(struct slice authority, uint16_t fallback)
 {
 	struct slice host = uri_host(authority), port;
 	uint64_t number;
 	size_t colon = slice_find(authority, ':', host.len);
 
 	if (colon >= authority.len)
-		return 80;
+		return fallback;
 	port =
 	    (struct slice){authority.at + colon + 1, authority.len - colon - 1};
-	return slice_to_u64(port, &number) ? (uint16_t)number : 80;
+	return slice_to_u64(port, &number) ? (uint16_t)number : fallback;
 }
 
-/* The listener that the request would come in at: by port, else the first that
- * knows the host. */
-static const struct hosts *
-choose_door(const struct inquiry *inquiry)
+/* The listener that the request would come in at: by port, then the first with
+ * the scheme that knows the host, then the first that knows it. */
+static const struct listen_config *
+choose_listener(const struct inquiry *inquiry)
 {
 	const struct config *config = inquiry->config;
 	struct slice authority = inquiry->head.authority;
-	unsigned i;
+	uint16_t port = url_port(authority, inquiry->secure ? 443 : 80);
+	const struct listen_config *known = NULL;
 
-	for (i = 0; i < config->listen_count; i++)
-		if (addr_port(&config->listens[i]->addr) == url_port(authority))
-			return config->listens[i]->door;
-	for (i = 0; i < config->listen_count; i++)
-		if (hosts_find(config->listens[i]->door, uri_host(authority)) !=
-		    NULL)
-			return config->listens[i]->door;
-	return config->listens[0]->door;
+	for (unsigned i = config->listen_count; i-- > 0;) {
+		const struct listen_config *listen = config->listens[i];
+
+		if (hosts_find(listen->door, uri_host(authority)) != NULL &&
+		    (known == NULL || listen->tls == inquiry->secure ||
+			known->tls != inquiry->secure))
+			known = listen;
+	}
+	for (unsigned i = 0; i < config->listen_count; i++)
+		if (addr_port(&config->listens[i]->addr) == port)
+			return config->listens[i];
+	return known != NULL ? known : config->listens[0];
 }
 
 static const struct location *
@@ -211,7 +225,10 @@ try_forward(struct inquiry *inquiry)
 	    .now = inquiry->now};
 	struct addr peer;
 	struct forward_ids ids = {.left = 0};
-	struct forward_visit visit = {.gate = gate, .peer = &peer, .ids = &ids};
+	struct forward_visit visit = {.gate = gate,
+	    .peer = &peer,
+	    .secure = inquiry->secure,
+	    .ids = &ids};
 	struct head sent;
 
 	addr_parse_ip(SLICE("127.0.0.1"), &peer);
@@ -300,8 +317,13 @@ decide(struct inquiry *inquiry, const struct order *order, struct slice body)
 	    .now = inquiry->now,
 	    .arena = &inquiry->arena};
 	struct decision *decision = &inquiry->decision;
+	const struct listen_config *listen = choose_listener(inquiry);
 
-	facts.door = choose_door(inquiry);
+	/* a path alone comes as the listener has it */
+	if (scheme_len(slice_of(inquiry->url)) == 0)
+		inquiry->secure = listen->tls;
+	facts.secure = inquiry->secure;
+	facts.door = listen->door;
 	policy_decide(&facts, decision);
 	decision->answers[QUESTION_MESSAGE] = PASSED;
 	explain_readings_find(&facts, decision->site, &inquiry->readings);
@@ -344,6 +366,7 @@ explain(const struct order *order, const char *method, const char *url)
 	if (config == NULL)
 		return CMD_BAD;
 	inquiry.now = time(NULL);
+	inquiry.secure = slice_starts(slice_of(url), SLICE("https://"));
 	arena_init(&inquiry.arena, NULL);
 	inquire(&inquiry, order);
 	if (order->json)

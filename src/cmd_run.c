@@ -23,7 +23,7 @@ static const char help[] =
 static int
 serve(const char *path)
 {
-	struct config_options options = {.resolve = true};
+	struct config_options options = {.resolve = true, .certificates = true};
 	struct config_report report;
 	struct config *config = config_read(path, &options, &report);
 

@@ -66,10 +66,17 @@ config_unref(struct config *config)
 	if (atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) >
 	    1)
 		return;
-	for (i = 0; i < config->listen_count; i++)
+	for (i = 0; i < config->listen_count; i++) {
 		hosts_free(config->listens[i]->door);
-	for (i = 0; i < config->site_count; i++)
+		tls_door_unref(config->listens[i]->tls_door);
+	}
+	for (i = 0; i < config->site_count; i++) {
 		free_tries(&config->sites[i]->rules);
+		tls_site_unref(config->sites[i]->tls);
+	}
+	for (i = 0; i < config->upstream_count; i++)
+		tls_outlook_unref(config->upstreams[i]->outlook);
+	tls_tickets_unref(config->tickets);
 	arena_done(&config->arena);
 	free(config);
 }

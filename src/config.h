@@ -13,6 +13,8 @@
 #include "mem.h"
 #include "policy.h"
 #include "proxy.h"
+#include "tls_door.h"
+#include "tls_target.h"
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
 enum log_select { LOG_SELECT_ALL, LOG_SELECT_REFUSED, LOG_SELECT_FLAGGED };
@@ -66,6 +68,7 @@ struct server_config {
 	bool backup;
 	/* What each connection to it begins with. */
 	enum proxy_version send_proxy;
+	struct tls_target tls; /* all zero: no TLS */
 	unsigned line;
 };
 
@@ -90,6 +93,8 @@ struct upstream_config {
 	enum balance balance;
 	unsigned retries; /* further servers that are tried */
 	struct health_config health;
+	bool tls, tls_verify;
+	struct tls_outlook *outlook; /* one reference; NULL: no TLS */
 	const char *file;
 	unsigned line;
 };
@@ -128,6 +133,9 @@ struct listen_config {
 	struct listen_file file_options;
 	bool proxy; /* connections begin with a header of the PROXY protocol */
 	struct hosts *door;
+	bool tls;
+	struct tls_door *tls_door; /* one reference; NULL: no TLS, or the
+				    * files were not read */
 	const char *file;
 	unsigned line;
 };
@@ -150,6 +158,11 @@ struct site {
 	enum error_format error_format;
 	bool path_case_exact;	  /* letter case is no reading */
 	struct slice flag_header; /* empty: off */
+	enum tls_clients clients;
+	enum tls_version tls_min;
+	struct slice certificate_header; /* for the subject; empty: off */
+	struct tls_site *tls; /* one reference; NULL as for a listener */
+	uint16_t https_port;  /* where redirects go; 0: they name none */
 };
 
 struct config {
@@ -163,6 +176,8 @@ struct config {
 	unsigned upstream_count;
 	struct listen_config **listens;
 	unsigned listen_count;
+	struct tls_tickets
+	    *tickets; /* one reference; NULL: nobody speaks TLS */
 };
 
 struct config *config_new(void); /* one reference, defaults of gate set */

@@ -510,6 +510,7 @@ add_door(struct checking *c, const struct site_draft *site,
 	listen->text = from->text;
 	listen->file_options = from->file_options;
 	listen->proxy = from->proxy;
+	listen->tls = from->tls;
 	listen->door = hosts_new();
 	listen->file = site->file->path;
 	listen->line = from->line;
@@ -560,6 +561,13 @@ find_door(struct checking *c, const struct site_draft *site,
 		    "listen %s differs from %s (%s:%u) by letter case only",
 		    quote(c, from->text), quote(c, door->listen->text),
 		    door->listen->file, door->listen->line);
+	else if (door->listen->tls != from->tls)
+		config_error(&c->draft->notes, site->file, from->line,
+		    "listen %s is %s tls here and %s on %s:%u: sites that "
+		    "share an address speak alike there",
+		    quote(c, from->text), from->tls ? "with" : "without",
+		    from->tls ? "without" : "with", door->listen->file,
+		    door->listen->line);
 	else if (!same_options(door->listen, from))
 		config_error(&c->draft->notes, site->file, from->line,
 		    "listen %s has other options than on %s:%u",

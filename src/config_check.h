@@ -7,6 +7,7 @@
 #define CONFIG_CHECK_H
 
 #include "config.h"
+#include "config_keys.h"
 #include "config_lines.h"
 
 struct word_draft {
@@ -35,9 +36,19 @@ struct location_draft {
 	bool has_mode;	/* else the site's */
 };
 
+/* What a key says of TLS. */
+struct tls_setting {
+	struct tls_setting *next;
+	enum config_key_id key;
+	struct slice text;
+	unsigned line;
+};
+
 struct upstream_draft {
 	struct upstream_config *upstream;
-	struct server_config *servers; /* malloced */
+	struct tls_setting *tls;	/* by the order of their lines */
+	unsigned tls_line, verify_line; /* of keys; 0: not there */
+	struct server_config *servers;	/* malloced */
 	unsigned server_count;
 	bool used;
 };
@@ -53,6 +64,7 @@ struct listen_draft {
 	struct slice text;
 	struct listen_file file_options;
 	bool proxy;
+	bool tls;
 	struct addr addr;
 	unsigned line;
 };
@@ -71,7 +83,9 @@ struct site_draft {
 	struct listen_draft *listens;
 	unsigned location_count, upstream_count, host_count, listen_count;
 	unsigned *method_lines; /* of rules.own */
-	unsigned flag_header_line;
+	unsigned flag_header_line, certificate_header_line;
+	struct tls_setting *tls;	      /* by the order of their lines */
+	unsigned clients_line, redirect_line; /* of keys; 0: not there */
 	struct hosts *upstream_names; /* values: their numbers, from 1 */
 	struct hosts *labels;	      /* of [location LABEL]: their lines */
 };

@@ -12,6 +12,7 @@
 
 #include "config_check.h"
 #include "config_keys.h"
+#include "config_tls.h"
 #include "uri.h"
 
 #define MESSAGES_MAX 100  /* of each kind, in a report */
@@ -44,6 +45,7 @@ struct reading {
 	enum config_section section;
 	unsigned section_line;
 	unsigned seen[KEY_COUNT]; /* lines */
+	enum config_key_id key;	  /* at hand */
 	struct upstream_draft *upstream;
 	struct location_draft *location;
 	struct word_draft **unknown_end; /* of the location */
@@ -359,6 +361,8 @@ set_listen_option(
 
 	if (slice_eq(option, SLICE("proxy")))
 		listen->proxy = true;
+	else if (slice_eq(option, SLICE("tls")))
+		listen->tls = true;
 	else if (listen->addr.sa.ss_family != AF_UNIX)
 		complain(r, "listen: %s is for unix sockets", quote(r, option));
 	else if (slice_eq(name, SLICE("mode"))) {
@@ -375,7 +379,8 @@ set_listen_option(
 			    quote(r, option));
 	} else {
 		complain(r,
-		    "listen: no option %s: there are proxy, mode= and owner=",
+		    "listen: no option %s: there are tls, proxy, mode= and "
+		    "owner=",
 		    quote(r, option));
 	}
 }
@@ -384,7 +389,7 @@ set_listen_option(
 static bool
 is_listen_option(struct slice word)
 {
-	return slice_eq(word, SLICE("proxy")) ||
+	return slice_eq(word, SLICE("proxy")) || slice_eq(word, SLICE("tls")) ||
 	       (slice_find(word, '=', 0) < word.len &&
 		   !slice_starts(word, SLICE("unix:")));
 }
@@ -552,6 +557,28 @@ set_flag_header(struct reading *r, struct slice value)
 	r->site->site->flag_header =
 	    read_field_name(r, "flag_header", value, "X-Method-Flags");
 	r->site->flag_header_line = r->lines.line;
+}
+
+static void
+set_certificate_header(struct reading *r, struct slice value)
+{
+	if (slice_eq(value, SLICE("off")))
+		return;
+	r->site->site->certificate_header = read_field_name(
+	    r, "client_certificate_header", value, "X-Client-Subject");
+	r->site->certificate_header_line = r->lines.line;
+}
+
+/* Files and names of TLS, in [site] and [upstream]. */
+static void
+set_tls(struct reading *r, struct slice value)
+{
+	struct tls_setting **list =
+	    r->section == SECTION_SITE ? &r->site->tls : &r->upstream->tls;
+
+	config_tls_take(&r->draft, list,
+	    &(struct tls_setting){
+		.key = r->key, .text = value, .line = r->lines.line});
 }
 
 /* What is wrong with the name of a parameter, or NULL. It is compared with
@@ -1036,6 +1063,14 @@ static const set_fn setters[KEY_COUNT] = {
     [KEY_METHODS] = set_method,
     [KEY_PATH_PARAMS] = set_path_param,
     [KEY_FLAG_HEADER] = set_flag_header,
+    [KEY_CERTIFICATE] = set_tls,
+    [KEY_CERTIFICATE_KEY] = set_tls,
+    [KEY_CLIENT_CA] = set_tls,
+    [KEY_CLIENT_CERTIFICATE_HEADER] = set_certificate_header,
+    [KEY_TLS_NAME] = set_tls,
+    [KEY_TLS_CA] = set_tls,
+    [KEY_TLS_CERTIFICATE] = set_tls,
+    [KEY_TLS_KEY] = set_tls,
     [KEY_VIA] = set_via,
     [KEY_ERROR_CACHE] = set_error_cache,
     [KEY_SERVER] = set_servers,
@@ -1087,6 +1122,7 @@ set_value(struct reading *r, enum config_key_id id, struct slice value)
 	char why[CONFIG_WHY_MAX];
 	struct slice word;
 
+	r->key = id;
 	switch (key->type) {
 	case TYPE_LIST:
 		while (next_word(&value, &word))
@@ -1181,6 +1217,15 @@ end_upstream(struct reading *r)
 		    "server is missing: add one, such as 'server = "
 		    "127.0.0.1:3000'");
 	carry_natively(r);
+	r->upstream->tls_line = r->seen[KEY_TLS];
+	r->upstream->verify_line = r->seen[KEY_TLS_VERIFY];
+}
+
+static void
+end_site(struct reading *r)
+{
+	r->site->clients_line = r->seen[KEY_CLIENT_CERTIFICATE];
+	r->site->redirect_line = r->seen[KEY_REDIRECT_HTTPS];
 }
 
 /* False, and noted, when the section has no pattern to stand for. */
@@ -1275,7 +1320,9 @@ end_section(struct reading *r)
 {
 	if (r->place != IN_SECTION)
 		return;
-	if (r->section == SECTION_UPSTREAM)
+	if (r->section == SECTION_SITE)
+		end_site(r);
+	else if (r->section == SECTION_UPSTREAM)
 		end_upstream(r);
 	else if (r->section == SECTION_LOCATION)
 		end_location(r);
@@ -1347,6 +1394,7 @@ new_upstream(struct reading *r, struct slice name)
 	upstream->idle_max = 64;
 	upstream->idle_timeout = 4000;
 	upstream->retries = 1;
+	upstream->tls_verify = true;
 	upstream->health.interval = 5000;
 	upstream->health.rise = 2;
 	upstream->health.fall = 3;
@@ -1639,6 +1687,8 @@ begin(struct reading *r, const char *name, const struct config_options *options)
 	config_draft_init(&r->draft);
 	r->draft.file = new_file(r, name, 0);
 	r->draft.config->path = r->draft.file->path;
+	if (options != NULL && options->tickets != NULL)
+		r->draft.config->tickets = tls_tickets_ref(options->tickets);
 }
 
 /* The texts of one kind, and the pointers to them, in one block. */
@@ -1693,6 +1743,8 @@ end(struct reading *r, struct config_report *report)
 	if (size > 0)
 		memcpy(config->gate.trusted_proxies, r->trusted, size);
 	config_check(&r->draft, time_of(r->options));
+	config_tls(&r->draft, time_of(r->options),
+	    r->options != NULL && r->options->certificates);
 	config_notes_sort(notes);
 	report->errors =
 	    report_texts(notes, true, config->path, &report->error_count);

@@ -22,7 +22,11 @@ struct config_options {
 	bool resolve; /* look up names of servers (blocking) and of owners of
 			 sockets; explain and table do not need it: addrs may
 			 then be empty, owners the gate's own */
-	time_t now;   /* which grants have ended, to warn of; 0: by the clock */
+	bool certificates; /* read them and keys; who only asks what is
+			      allowed needs no right to */
+	struct tls_tickets *tickets; /* of the configuration before, so that
+			sessions go on; NULL: new ones. A reference is taken */
+	time_t now; /* which grants have ended, to warn of; 0: by the clock */
 };
 
 /* Reads the file and the site files that it names. NULL when there is an

@@ -12,6 +12,7 @@
 #include "forward.h"
 #include "hold.h"
 #include "preface.h"
+#include "tls.h"
 #include "transport_evhttp.h"
 #include "transport_native.h"
 
@@ -187,7 +188,7 @@ step_read(struct exchange *x)
 {
 	struct forward_visit visit = {.gate = &x->generation->config->gate,
 	    .peer = x->client->peer,
-	    .secure = x->client->secure,
+	    .secure = x->client->tls != NULL,
 	    .ids = &x->env->ids};
 
 	x->request_done = x->plan.kind == BODY_NONE;
@@ -202,15 +203,35 @@ answer_with(struct exchange *x, enum reason reason)
 	return ANSWER;
 }
 
+/* What TLS says of where the request belongs. */
+static void
+add_tls_facts(const struct exchange *x, struct policy_facts *facts)
+{
+	const struct tls *tls = x->client->tls;
+	struct slice name;
+
+	facts->secure = slice_eq(x->origin.scheme, SLICE("https"));
+	facts->has_tls = tls != NULL;
+	if (tls == NULL)
+		return;
+	name = tls_name(tls);
+	facts->tls_realm = tls_realm(tls);
+	if (name.len > 0)
+		facts->tls_site = hosts_find(x->hosts, name);
+}
+
 static struct policy_facts
 policy_facts(struct exchange *x)
 {
-	return (struct policy_facts){.head = &x->head,
+	struct policy_facts facts = {.head = &x->head,
 	    .body = x->plan,
 	    .door = x->hosts,
 	    .ping = x->generation->config->gate.ping,
 	    .now = time(NULL),
 	    .arena = &x->arena};
+
+	add_tls_facts(x, &facts);
+	return facts;
 }
 
 /* The request outlives the client's buffer. */
@@ -253,6 +274,9 @@ make_sent_head(struct exchange *x)
 	    .strip = decision->strip,
 	    .destination = decision->destination};
 
+	if (x->client->tls != NULL &&
+	    x->location->site->certificate_header.len > 0)
+		facts.subject = tls_subject(x->client->tls);
 	if (decision->sent != decision->method)
 		facts.method =
 		    method_name(decision->sent, &decision->site->own);

@@ -10,6 +10,7 @@
 struct inquiry {
 	const struct config *config;
 	const char *method, *url; /* as given */
+	bool secure;		  /* it comes by TLS */
 	struct arena arena;
 	time_t now;
 	struct head head; /* as far as it could be read */

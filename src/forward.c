@@ -120,6 +120,9 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 		add(to, FIELD_UPGRADE, SLICE("Upgrade"), facts->upgrade);
 	if (facts->site->flag_header.len > 0 && facts->flags != 0)
 		add_flags(facts, arena, to);
+	if (facts->site->certificate_header.len > 0 && facts->subject.len > 0)
+		add(to, FIELD_OTHER, facts->site->certificate_header,
+		    facts->subject);
 	assert(to->field_count <= from->field_count + FORWARD_FIELDS_ADDED);
 	return REASON_NONE;
 }
@@ -419,6 +422,16 @@ is_ours(const struct gate_config *gate, struct slice name)
 		   field_folds_alike(name, SLICE("transfer-encoding")));
 }
 
+/* Names that the site has given to what the gate tells the upstream. */
+static bool
+is_of_site(const struct site *site, struct slice name)
+{
+	return (site->flag_header.len > 0 &&
+		   field_folds_alike(name, site->flag_header)) ||
+	       (site->certificate_header.len > 0 &&
+		   field_folds_alike(name, site->certificate_header));
+}
+
 /* Read before the content, or not at all. */
 static bool
 is_control(struct slice name)
@@ -445,8 +458,7 @@ may_trail(const struct forward_facts *facts, const struct field *field)
 	    is_control(field->name) || is_ours(facts->gate, field->name) ||
 	    override_is_header(field->name))
 		return false;
-	if (facts->site->flag_header.len > 0 &&
-	    field_folds_alike(field->name, facts->site->flag_header))
+	if (is_of_site(facts->site, field->name))
 		return false;
 	return field->name.len < conditional.len ||
 	       !field_folds_alike(
@@ -516,8 +528,7 @@ goes_up(const struct forward_facts *facts, const struct field *field)
 
 	if (facts->strip && override_is_header(field->name))
 		return false;
-	if (facts->site->flag_header.len > 0 &&
-	    field_folds_alike(field->name, facts->site->flag_header))
+	if (is_of_site(facts->site, field->name))
 		return false;
 	if (field->id == FIELD_VIA)
 		return true;

@@ -8,7 +8,7 @@
 #include "http.h"
 
 /* How much room for fields the results need beyond the incoming head's. */
-#define FORWARD_FIELDS_ADDED 9
+#define FORWARD_FIELDS_ADDED 10
 
 /* Random words for request ids, drawn ahead; one worker's. Zero it first. */
 #define FORWARD_ID_WORDS 64
@@ -58,6 +58,7 @@ struct forward_facts {
 	const struct forward_origin *origin;
 	struct slice method;  /* that is sent */
 	flag_set flags;	      /* known so far, for flag_header */
+	struct slice subject; /* of the client's certificate; empty: none */
 	struct slice upgrade; /* protocols to ask for; empty: none */
 	bool trailers;	      /* those of the request will follow its body */
 	bool strip;	      /* override fields stay here */

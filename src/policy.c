@@ -881,6 +881,29 @@ decide_request(const struct policy_facts *facts, struct decision *decision)
 	ask_body(facts, decision);
 }
 
+/* A client that came for one site asks for another, of which it has not seen
+ * the certificate or shown its own (RFC 9110 7.4). */
+static bool
+is_misdirected(const struct policy_facts *facts, const struct site_rules *site)
+{
+	if (!facts->has_tls)
+		return false;
+	return facts->tls_realm != site->realm ||
+	       (facts->tls_site != NULL && facts->tls_site != site);
+}
+
+/* HTTP/1.0 without Host names no place to go to. */
+static void
+redirect(const struct policy_facts *facts, struct decision *decision)
+{
+	if (facts->head->authority.len == 0)
+		answer(decision, REASON_MALFORMED_HOST);
+	else if (decision->site->redirect_https == HTTPS_308)
+		answer(decision, REASON_REDIRECT_HTTPS);
+	else
+		answer(decision, REASON_REDIRECT_HTTPS_301);
+}
+
 void
 policy_decide(const struct policy_facts *facts, struct decision *decision)
 {
@@ -903,10 +926,19 @@ policy_decide(const struct policy_facts *facts, struct decision *decision)
 		answer(decision, REASON_UNKNOWN_HOST);
 		return;
 	}
+	if (is_misdirected(facts, decision->site)) {
+		(void)ask(decision, QUESTION_HOST, false);
+		answer(decision, REASON_MISDIRECTED);
+		return;
+	}
 	if (head->form == TARGET_ASTERISK &&
 	    decision->method == METHOD_OPTIONS) {
 		answer_allow(decision, REASON_OPTIONS_ANSWERED,
 		    policy_supported(decision->site, facts->now));
+		return;
+	}
+	if (!facts->secure && decision->site->redirect_https != HTTPS_OFF) {
+		redirect(facts, decision);
 		return;
 	}
 	decide_request(facts, decision);

@@ -51,6 +51,9 @@ struct location_rules {
 	unsigned line;	  /* of the section header */
 };
 
+/* What becomes of a request that came without TLS; by its status. */
+enum redirect_https { HTTPS_OFF, HTTPS_308, HTTPS_301 };
+
 /* What one [site] says; immutable. */
 struct site_rules {
 	struct slice name;
@@ -63,6 +66,9 @@ struct site_rules {
 	bool has_upper;		/* a pattern has a letter in upper case */
 	bool has_slash;		/* a pattern but "/" ends in '/' */
 	bool report;		/* where no location is resolved */
+	enum redirect_https redirect_https;
+	uint64_t realm; /* of connections with TLS; another one is another
+			   site's */
 	/* for report mode where no location is; NULL: site has no upstream */
 	const struct location_rules *fallback;
 	const struct slice *path_params; /* names, as written */
@@ -99,7 +105,11 @@ struct policy_facts {
 	const struct head *head;  /* accepted by h1_request_read */
 	struct body_plan body;	  /* of h1_request_body */
 	const struct hosts *door; /* of the listener; values: site_rules */
-	struct slice ping;	  /* path answered 200 to GET, HEAD; or empty */
+	bool secure;		  /* it came by TLS, as far as can be known */
+	bool has_tls;		  /* the connection itself has TLS: */
+	uint64_t tls_realm;	  /* what it was opened under */
+	const struct site_rules *tls_site; /* that its name (SNI) is of; NULL */
+	struct slice ping; /* path answered 200 to GET, HEAD; or empty */
 	time_t now;
 	struct arena *arena; /* for readings; only used where there are some */
 };

@@ -17,6 +17,7 @@ struct reread {
 	reread_fn *done;
 	void *arg;
 	char *path;
+	struct tls_tickets *tickets; /* one reference, or NULL */
 	struct config *config;
 	struct config_report report;
 	pthread_t thread;
@@ -28,6 +29,7 @@ free_reread(struct reread *reread)
 {
 	config_report_done(&reread->report);
 	free(reread->path);
+	tls_tickets_unref(reread->tickets);
 	free(reread);
 }
 
@@ -48,8 +50,9 @@ on_read(struct mail *mail)
 static void *
 run(void *arg)
 {
-	const struct config_options options = {.resolve = true};
 	struct reread *reread = arg;
+	const struct config_options options = {
+	    .resolve = true, .certificates = true, .tickets = reread->tickets};
 	int reading = READING;
 
 	reread->config = config_read(reread->path, &options, &reread->report);
@@ -77,7 +80,8 @@ start_thread(struct reread *reread)
 }
 
 struct reread *
-reread_start(struct loop *loop, const char *path, reread_fn *done, void *arg)
+reread_start(struct loop *loop, const char *path, struct tls_tickets *tickets,
+    reread_fn *done, void *arg)
 {
 	struct reread *reread = mem_alloc(sizeof(*reread));
 	int error;
@@ -87,11 +91,12 @@ reread_start(struct loop *loop, const char *path, reread_fn *done, void *arg)
 	reread->done = done;
 	reread->arg = arg;
 	reread->path = mem_strdup(path);
+	if (tickets != NULL)
+		reread->tickets = tls_tickets_ref(tickets);
 	error = start_thread(reread);
 	if (error == 0)
 		return reread;
-	free(reread->path);
-	free(reread);
+	free_reread(reread);
 	errno = error;
 	return NULL;
 }

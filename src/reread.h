@@ -14,9 +14,10 @@ struct reread;
 typedef void reread_fn(
     void *arg, struct config *config, const struct config_report *report);
 
-/* NULL: the system gives no thread, with errno. */
-struct reread *reread_start(
-    struct loop *loop, const char *path, reread_fn *done, void *arg);
+/* NULL: the system gives no thread, with errno. The ticket keys of before are
+ * taken over; they may be NULL. */
+struct reread *reread_start(struct loop *loop, const char *path,
+    struct tls_tickets *tickets, reread_fn *done, void *arg);
 /* Nobody waits for it any more; NULL is fine. Until done was called only. */
 void reread_abandon(struct reread *reread);
 

@@ -375,8 +375,8 @@ reload(struct server *server)
 	log_info("reloading config=%s", server->config->path);
 	server->reload_began = loop_now_us();
 	server->reload = RELOAD_READING;
-	server->reread = reread_start(
-	    &server->loop, server->config->path, on_reread, server);
+	server->reread = reread_start(&server->loop, server->config->path,
+	    server->config->tickets, on_reread, server);
 	if (server->reread != NULL)
 		return;
 	log_error("no thread to read it error=%s", strerrordesc_np(errno));

@@ -341,7 +341,7 @@ expect_text "$GATE" explain --help <<'END'
 usage: methodgate explain -c FILE [options] METHOD URL
 
 Tells what the gate would do with a request, and which rule says so.
-URL is http://host[:port]/path or just /path.
+URL is http://host[:port]/path, https://..., or just /path.
 
   -c, --config FILE     gate file or site file
   -H, --header 'F: v'   a field of the request; repeatable

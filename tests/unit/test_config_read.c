@@ -296,8 +296,8 @@ static const struct refusal bad_keys[] = {
 	"8\n"},
     {SITE "tunnel_timeout = 8d\n" ROOT,
 	"t.ini:6: tunnel_timeout = 8d: out of range: 1s to 7d\n"},
-    {"[site]\nlisten = *:80\ncertificate = x\n" ROOT "options = answer\n",
-	"t.ini:3: unknown key certificate in [site]\n"
+    {"[site]\nlisten = *:80\nstamp = sign\n" ROOT "options = answer\n",
+	"t.ini:3: unknown key stamp in [site]\n"
 	"t.ini:4: no upstream for this location: add 'upstream = NAME' here "
 	"or to [site]\n"},
     {SITE "mode = report\ngrant = none\n" ROOT "path_case = exact\n",
@@ -424,7 +424,8 @@ static const struct refusal bad_values[] = {
 	"0777, such as mode=0660\n"
 	"t.ini:2: listen: owner=root:: no such user or group; write "
 	"owner=user:group\n"
-	"t.ini:2: listen: no option colour=red: there are proxy, mode= and "
+	"t.ini:2: listen: no option colour=red: there are tls, proxy, mode= "
+	"and "
 	"owner=\n"
 	"t.ini:3: listen: mode=0999: write three or four octal digits up to "
 	"0777, such as mode=0660\n"
@@ -1077,6 +1078,12 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert(site->via_on_responses);
 	ck_assert_int_eq(site->error_cache, ERROR_CACHE_NO_STORE);
 	ck_assert_int_eq(site->error_format, ERROR_FORMAT_AUTO);
+	ck_assert_int_eq(site->clients, TLS_CLIENTS_OFF);
+	ck_assert_int_eq(site->tls_min, TLS_VERSION_1_2);
+	ck_assert_uint_eq(site->certificate_header.len, 0);
+	ck_assert_int_eq(site->rules.redirect_https, HTTPS_OFF);
+	ck_assert(!config->listens[0]->tls);
+	ck_assert(!upstream->tls && upstream->tls_verify);
 	ck_assert_int_eq(upstream->transport, TRANSPORT_NATIVE);
 	ck_assert_uint_eq(upstream->servers[0].weight, 1);
 	ck_assert_uint_eq(upstream->servers[0].max, 0);

@@ -635,6 +635,27 @@ START_TEST(flags_are_told_by_the_gate_alone)
 }
 END_TEST
 
+/* Whoever connects, only what the gate has seen itself is told. */
+START_TEST(the_subject_of_a_certificate_is_told_by_nobody_else)
+{
+	static const char *const mine[] = {"X-Who: CN=Root\n",
+	    "x-who: CN=Root\nX-WHO: \n", "X_Who: CN=Root\n", "x.who: CN=Root\n",
+	    "X~Who: CN=Root\nX-Who: 1\n"};
+
+	site.forwarded = FORWARDED_OFF;
+	site.certificate_header = SLICE("X-Who");
+	for (size_t i = 0; i < COUNT(mine); i++) {
+		judged.subject = SLICE("CN=Ann");
+		goes(STRANGER, mine[i], HOST LAST "X-Who: CN=Ann\n");
+		goes(TRUSTED, mine[i], HOST LAST "X-Who: CN=Ann\n");
+		judged.subject = SLICE_NONE;
+		goes(STRANGER, mine[i], HOST LAST);
+		goes(TRUSTED, mine[i], HOST LAST);
+	}
+	goes(STRANGER, "X-Whom: 1\n", HOST "X-Whom: 1\n" LAST);
+}
+END_TEST
+
 START_TEST(all_flags_at_once_fit)
 {
 	struct fixture f;
@@ -1126,6 +1147,8 @@ main(void)
 	tcase_add_test(tcase, options_spends_a_forward);
 	tcase_add_test(tcase, the_method_that_is_sent_is_another);
 	tcase_add_test(tcase, flags_are_told_by_the_gate_alone);
+	tcase_add_test(
+	    tcase, the_subject_of_a_certificate_is_told_by_nobody_else);
 	tcase_add_test(tcase, all_flags_at_once_fit);
 	tcase_add_test(
 	    tcase, override_fields_stay_here_where_they_are_stripped);

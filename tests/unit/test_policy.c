@@ -1506,6 +1506,71 @@ static const struct {
     {"OPTIONS", "report", "*", {BODY_NONE, 0}, REASON_OPTIONS_ANSWERED},
 };
 
+/* The site that is asked, and what TLS says of where the client came. */
+START_TEST(a_connection_for_one_site_is_not_for_another)
+{
+	static const struct {
+		const struct site_rules *named;
+		uint64_t realm;
+		bool tls;
+		enum reason reason;
+	} ways[] = {
+	    {NULL, 0, false, REASON_NONE}, /* no TLS */
+	    {NULL, 7, true, REASON_NONE},  /* no name, or nobody's */
+	    {&site, 7, true, REASON_NONE},
+	    {&app, 7, true, REASON_MISDIRECTED},
+	    {&site, 8, true, REASON_MISDIRECTED}, /* demanded less */
+	    {NULL, 0, true, REASON_MISDIRECTED},
+	};
+	struct head head = request("GET", "site.example", "/read");
+	struct policy_facts facts = facts_of(&head, NO_BODY);
+	struct decision decision;
+
+	site.realm = 7;
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		facts.has_tls = facts.secure = ways[i].tls;
+		facts.tls_site = ways[i].named;
+		facts.tls_realm = ways[i].realm;
+		policy_decide(&facts, &decision);
+		ck_assert_int_eq(decision.reason, ways[i].reason);
+		ck_assert_int_eq(decision.answers[QUESTION_HOST],
+		    ways[i].reason == REASON_NONE ? PASSED : FAILED);
+	}
+	site.realm = 0;
+}
+END_TEST
+
+START_TEST(without_tls_the_way_leads_to_https)
+{
+	static const struct {
+		enum redirect_https how;
+		const char *host, *target;
+		bool secure;
+		enum reason reason;
+	} ways[] = {
+	    {HTTPS_OFF, "site.example", "/read", false, REASON_NONE},
+	    {HTTPS_308, "site.example", "/read", false, REASON_REDIRECT_HTTPS},
+	    {HTTPS_301, "site.example", "/none", false,
+		REASON_REDIRECT_HTTPS_301},
+	    {HTTPS_308, "site.example", "/read", true, REASON_NONE},
+	    {HTTPS_308, "other.example", "/read", false, REASON_UNKNOWN_HOST},
+	    {HTTPS_308, "site.example", "/-/ping", false, REASON_PING},
+	};
+	struct decision decision;
+
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		struct head head = request("GET", ways[i].host, ways[i].target);
+		struct policy_facts facts = facts_of(&head, NO_BODY);
+
+		site.redirect_https = ways[i].how;
+		facts.secure = ways[i].secure;
+		policy_decide(&facts, &decision);
+		ck_assert_int_eq(decision.reason, ways[i].reason);
+	}
+	site.redirect_https = HTTPS_OFF;
+}
+END_TEST
+
 START_TEST(some_things_are_refused_in_every_mode)
 {
 	char host[64];
@@ -1643,6 +1708,8 @@ main(void)
 	tcase_add_test(tcase, report_mode_ends_options_as_ever);
 	tcase_add_test(tcase, the_response_shows_drift_and_lossy_redirects);
 	tcase_add_test(tcase, below_counts_patterns_that_differ_by_case);
+	tcase_add_test(tcase, a_connection_for_one_site_is_not_for_another);
+	tcase_add_test(tcase, without_tls_the_way_leads_to_https);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

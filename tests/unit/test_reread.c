@@ -52,7 +52,7 @@ tear_down(void)
 static void
 wait_for_it(void)
 {
-	ck_assert_ptr_nonnull(reread_start(&loop, path, on_read, &told));
+	ck_assert_ptr_nonnull(reread_start(&loop, path, NULL, on_read, &told));
 	while (told == 0)
 		event_base_loop(loop.base, EVLOOP_ONCE);
 	ck_assert_uint_eq(told, 1);
@@ -80,7 +80,7 @@ START_TEST(nobody_is_told_of_what_was_abandoned)
 {
 	for (unsigned i = 0; i < 50; i++) {
 		struct reread *reread =
-		    reread_start(&loop, path, on_read, &told);
+		    reread_start(&loop, path, NULL, on_read, &told);
 
 		ck_assert_ptr_nonnull(reread);
 		if (i % 2 == 1)
