@@ -232,16 +232,16 @@ static void
 tell_stopped(const struct crew *crew)
 {
 	tell_each(crew);
-	log_info("stopped connections=%llu refused=%llu accept_paused=%llu "
-		 "requests=%llu forwarded=%llu "
+	log_info("stopped connections=%llu requests=%llu forwarded=%llu "
 		 "answered_405=%llu answered_501=%llu answered_other=%llu "
 		 "upstream_failed=%llu client_failed=%llu tunnels=%llu "
-		 "log_lost=%llu",
-	    SUM(crew, connections), SUM(crew, connections_refused),
-	    SUM(crew, accept_paused), SUM(crew, requests), SUM(crew, forwarded),
+		 "refused=%llu accept_paused=%llu log_lost=%llu",
+	    SUM(crew, connections), SUM(crew, requests), SUM(crew, forwarded),
 	    SUM(crew, answered_405), SUM(crew, answered_501),
 	    SUM(crew, answered_other), SUM(crew, upstream_failed),
-	    SUM(crew, client_failed), SUM(crew, tunnels), SUM(crew, log_lost));
+	    SUM(crew, client_failed), SUM(crew, tunnels),
+	    SUM(crew, connections_refused), SUM(crew, accept_paused),
+	    SUM(crew, log_lost));
 }
 
 void
