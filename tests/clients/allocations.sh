@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # In steady state a request takes no memory: over 100,000 keep-alive requests of
-# each kind by wrk, malloc and its kin are not called once.
+# each kind by wrk, malloc and its kin are not called, but for what more requests
+# at once than ever before take.
 . "$(dirname "$0")/../lib.sh"
 
 cc -O2 -shared -fPIC -o "$folder/count.so" tests/apps/count_malloc.c ||

@@ -421,16 +421,81 @@ expect_refusal 1 '^shop\.ini:29: .*BREW' "$GATE" check -c shop.ini
 expect_refusal 2 '-c FILE is missing' "$GATE" check
 expect_refusal 2 'unknown option --loud' "$GATE" check --loud
 expect_text "$GATE" check --help <<'END'
-usage: methodgate check -c FILE [-q]
+usage: methodgate check -c FILE [-q] [--diff OLD]
 
 Reads FILE and the site files it names, looks up the servers' names, and
 prints every error, warning and grant as file:line: message.
 
   -c, --config FILE   gate file or site file
+  -d, --diff OLD      what changes from the configuration OLD to FILE:
+                      lines with - are gone, lines with + are new
   -q, --quiet         nothing when all is good; warnings are left out
   -n, --no-resolve    don't look up names of servers and owners
   -h, --help          this text
 
-Exit status: 0 good (there may be warnings), 1 bad, 2 usage.
+Exit status: 0 good (there may be warnings, and changes), 1 bad,
+2 usage.
 END
+
+# ---- check --diff ----
+
+cat >old.ini <<'END'
+[site]
+name = shop
+listen = 127.0.0.1:8080
+host = a.example
+upstream = app
+[upstream app]
+server = 127.0.0.1:1 weight=2
+[location /]
+allow = GET
+[location /api]
+allow = GET POST DELETE
+body_limit = 1m
+[location /gone]
+allow = GET PUT
+END
+cat >new.ini <<'END'
+[gate]
+workers = 3
+[site]
+name = shop
+listen = 127.0.0.1:8080, 127.0.0.1:8081
+host = a.example b.example
+upstream = app
+[upstream app]
+server = 127.0.0.1:1
+server = 127.0.0.1:2 max=7 backup
+[location /]
+allow = GET
+[location /api]
+allow = GET POST PATCH
+override = deny
+grant = DELETE until 2999-01-31 OPS-1
+[location = /new]
+allow = @read
+END
+expect_text "$GATE" check --diff old.ini -c new.ini <<'END'
++ gate: workers = 3 (takes a restart)
++ site shop: host = b.example  new.ini:3
++ site shop: listen = 127.0.0.1:8081  new.ini:3
+- site shop /api: allow DELETE  old.ini:10
++ site shop /api: allow PATCH  new.ini:13
+- site shop /api: body_limit = 1048576  old.ini:10
++ site shop /api: grant = DELETE until 2999-01-31 OPS-1  new.ini:16
++ site shop /api: override = deny  new.ini:13
+- site shop /gone: allow GET HEAD PUT  old.ini:13
+- site shop /gone: location  old.ini:13
+- site shop /gone: upstream = app  old.ini:13
++ site shop = /new: allow GET HEAD  new.ini:17
++ site shop = /new: location  new.ini:17
++ site shop = /new: upstream = app  new.ini:17
+- upstream app: server = 127.0.0.1:1 weight=2  old.ini:7
++ upstream app: server = 127.0.0.1:1  new.ini:9
++ upstream app: server = 127.0.0.1:2 max=7 backup  new.ini:10
+END
+expect 'no changes' "$GATE" check --diff old.ini -c old.ini
+echo 'allow = BREW' >>old.ini
+expect_refusal 1 '^old\.ini:15: .*BREW' "$GATE" check -d old.ini -c new.ini
+expect_refusal 1 '^old\.ini:15: .*BREW' "$GATE" check -d new.ini -c old.ini
 done_here
