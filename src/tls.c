@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -27,6 +28,7 @@ struct tls {
 	bool begun;    /* the first byte was that of a handshake */
 	bool dry;      /* nothing more, before the socket has more */
 	bool unsent;   /* a record waits inside for the socket */
+	bool more;     /* another record follows at once */
 	bool deaf;     /* a write failed; what was said before may still come */
 	char *subject; /* malloced; NULL: not asked for yet */
 	char *words;   /* malloced; NULL: nothing failed */
@@ -42,11 +44,55 @@ new_tls(int fd)
 	return tls;
 }
 
+/* As OpenSSL's own, but the kernel is told where more follows at once: records
+ * then leave together. The kernel's TLS has ways of its own. */
+static int
+send_record(BIO *bio, const char *at, int len)
+{
+	const struct tls *tls = BIO_get_data(bio);
+	ssize_t n;
+
+	if (BIO_get_ktls_send(bio))
+		return BIO_meth_get_write(BIO_s_socket())(bio, at, len);
+	BIO_clear_retry_flags(bio);
+	do
+		n = send(tls->fd, at, (size_t)len,
+		    MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		BIO_set_retry_write(bio);
+	return (int)n;
+}
+
+static BIO_METHOD *method;
+
+/* Once for the process. */
+static void
+make_method(void)
+{
+	const BIO_METHOD *socket = BIO_s_socket();
+
+	method = BIO_meth_new(BIO_TYPE_SOCKET, "socket");
+	if (method == NULL || BIO_meth_set_write(method, send_record) != 1 ||
+	    BIO_meth_set_read(method, BIO_meth_get_read(socket)) != 1 ||
+	    BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(socket)) != 1 ||
+	    BIO_meth_set_create(method, BIO_meth_get_create(socket)) != 1 ||
+	    BIO_meth_set_destroy(method, BIO_meth_get_destroy(socket)) != 1)
+		log_fatal("out of memory");
+}
+
 static void
 take_socket(struct tls *tls)
 {
-	if (SSL_set_fd(tls->ssl, tls->fd) != 1)
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	BIO *bio;
+
+	pthread_once(&once, make_method);
+	bio = BIO_new(method);
+	if (bio == NULL || BIO_set_fd(bio, tls->fd, BIO_NOCLOSE) != 1)
 		log_fatal("out of memory");
+	BIO_set_data(bio, tls);
+	SSL_set_bio(tls->ssl, bio, bio);
 }
 
 struct tls *
@@ -280,9 +326,11 @@ tls_write(struct tls *tls, const struct iovec *iov, int count)
 {
 	char gathered[RECORD];
 	struct slice piece;
-	size_t wrote = 0;
+	size_t wrote = 0, all = 0;
 	int n, error;
 
+	for (int i = 0; i < count; i++)
+		all += iov[i].iov_len;
 	if (tls->deaf || tls->end == TLS_FAILED)
 		return TLS_FAILED;
 	ERR_clear_error();
@@ -291,7 +339,9 @@ tls_write(struct tls *tls, const struct iovec *iov, int count)
 		piece = next_record(iov, count, wrote, gathered);
 		if (piece.len == 0)
 			return (ssize_t)wrote;
+		tls->more = all - wrote > RECORD;
 		n = SSL_write(tls->ssl, piece.at, (int)piece.len);
+		tls->more = false;
 		tls->unsent = n <= 0;
 		if (n <= 0)
 			break;
