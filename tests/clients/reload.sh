@@ -1,25 +1,35 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Reloads under load: each changes an allowlist and, in turn, a listener, a unix
-# socket or an upstream, while wrk asks over 64 kept connections and over new
-# ones, of two workers. No request fails, a kept connection sees each change
-# with its next request, and no descriptor or memory is left.
+# Reloads under load: each changes an allowlist and a certificate and, in turn, a
+# listener, a unix socket or an upstream, while wrk asks over 64 kept connections
+# and over new ones, plain and by TLS, of two workers. No request fails, a kept
+# connection sees each change with its next request, a new one the certificate,
+# and no descriptor or memory is left.
 # 20 reloads in 10 seconds; RELOADS=100 SECONDS_OF_LOAD=60 for the long one.
 . "$(dirname "$0")/../lib.sh"
 : "${RELOADS:=20}" "${SECONDS_OF_LOAD:=10}"
 
 # shellcheck disable=SC2046
-set -- $(free_ports 4)
+set -- $(free_ports 5)
 port=$1
 other=$2
 one=$3
 two=$4
+sealed=$5
+mkdir "$folder/certificates"
+tests/certificates "$folder/certificates"
 serve one "$GATE" demo --listen "127.0.0.1:$one"
 await "$one" "$server"
 serve two "$GATE" demo --listen "127.0.0.1:$two"
 await "$two" "$server"
 
-# Whatever a reload may change stands here: certificates too, once there are.
+# The authority of the certificate, by the number of the reload.
+authority() # n
+{
+	[ $(($1 % 2)) -eq 1 ] && echo other || echo ca
+}
+
+# Whatever a reload may change stands here.
 configuration() # n
 {
 	cat <<-END
@@ -29,7 +39,11 @@ configuration() # n
 	access_log_select = refused
 	[site]
 	listen = 127.0.0.1:$port
+	listen = 127.0.0.1:$sealed tls
 	END
+	pair=$folder/certificates/local
+	[ "$(authority "$1")" = ca ] || pair=$folder/certificates/other-local
+	printf 'certificate = %s.pem\nkey = %s.key\n' "$pair" "$pair"
 	[ $(($1 % 4)) -ne 1 ] || echo "listen = 127.0.0.1:$other"
 	[ $(($1 % 4)) -ne 2 ] || echo "listen = unix:$folder/door"
 	cat <<-END
@@ -109,7 +123,13 @@ kept=$!
 wrk -t1 -c16 "-d${SECONDS_OF_LOAD}s" -H 'Connection: close' \
     "http://127.0.0.1:$port/" >"$folder/new.log" &
 new=$!
-pids="$kept $new $pids"
+wrk -t1 -c64 "-d${SECONDS_OF_LOAD}s" "https://127.0.0.1:$sealed/" \
+    >"$folder/sealed.log" &
+sealed_kept=$!
+wrk -t1 -c8 "-d${SECONDS_OF_LOAD}s" -H 'Connection: close' \
+    "https://127.0.0.1:$sealed/" >"$folder/shaken.log" &
+sealed_new=$!
+pids="$kept $new $sealed_kept $sealed_new $pids"
 pause=$(awk "BEGIN { print $SECONDS_OF_LOAD / ($RELOADS + 2) }")
 sleep "$pause"
 n=2
@@ -117,6 +137,9 @@ while [ "$n" -lt "$RELOADS" ]; do
 	n=$((n + 1))
 	reload "$n"
 	[ $((n % 2)) -eq 1 ] && echo 200 >&3 || echo 501 >&3
+	curl -s -f -o /dev/null \
+	    --cacert "$folder/certificates/$(authority "$n").pem" \
+	    "https://127.0.0.1:$sealed/" || fail "reload $n: no new certificate"
 	[ "$n" -ne 10 ] || before=$(resident "$gate")
 	sleep "$pause"
 done
@@ -124,12 +147,16 @@ after=$(resident "$gate")
 exec 3>&-
 wait "$kept"
 wait "$new"
+wait "$sealed_kept"
+wait "$sealed_new"
 wait "$probe" || {
 	cat "$folder/probe.log" >&2
 	fail 'a kept connection did not see it'
 }
 expect_clean kept
 expect_clean new
+expect_clean sealed
+expect_clean shaken
 [ "$(grep -c seen "$folder/probe.log")" -eq $((RELOADS - 2)) ] ||
     fail 'the probe saw less'
 checks=$((checks + 1))
