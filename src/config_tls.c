@@ -3,6 +3,7 @@
  * then of upstreams. */
 #include "config_tls.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "uri.h"
@@ -337,6 +338,7 @@ make_door(const struct config *config, struct listen_config *listen)
 {
 	const struct site *fallback = fallback_of(config, listen);
 
+	assert(fallback != NULL); /* a listener is some site's */
 	listen->tls_door = tls_door_new(fallback->tls);
 	for (unsigned i = 0; i < config->site_count; i++) {
 		const struct site *site = config->sites[i];
