@@ -29,7 +29,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 MACHINE := $(shell uname -m)
 
 # Asked for when first needed: `make deps` may have to install pkg-config.
-PKGS = libevent_core libevent_extra inih libssl libcrypto
+PKGS = libevent_core libevent_extra libevent_openssl inih libssl libcrypto
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS))
 CHECK_CFLAGS = $(shell pkg-config --cflags check)

@@ -272,7 +272,8 @@ make_sent_head(struct exchange *x)
 	    .trailers =
 		x->location->trailers_pass && x->plan.kind == BODY_CHUNKED,
 	    .strip = decision->strip,
-	    .destination = decision->destination};
+	    .destination = decision->destination,
+	    .https = x->location->upstream->tls};
 
 	if (x->client->tls != NULL &&
 	    x->location->site->certificate_header.len > 0)
@@ -390,6 +391,7 @@ open_transport(struct exchange *x, const struct transport_events *events)
 	if (x->started_us == 0)
 		x->started_us = loop_now_us();
 	request.server = x->choice.addr;
+	request.tls = &x->choice.server->tls;
 	request.preface =
 	    preface_make(x->choice.server, &x->origin, x->client, &x->arena);
 	if (request.preface.len > 0) /* one client's, and no other's */

@@ -43,7 +43,7 @@ static void add_via(struct head *to, const struct site *site, unsigned minor,
     struct arena *arena);
 static void add_x_forwarded(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
-static void point_destination(
+static void point_destination(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
 static void add_flags(
     const struct forward_facts *facts, struct arena *arena, struct head *to);
@@ -107,7 +107,7 @@ forward_request(const struct forward_facts *facts, const struct head *from,
 		return REASON_LOOP;
 	spend_forward(to, arena);
 	if (facts->destination)
-		point_destination(from, arena, to);
+		point_destination(facts, from, arena, to);
 	add_via(to, facts->site, from->minor, arena);
 	if (facts->site->forwarded == FORWARDED_X)
 		add_x_forwarded(facts, from, arena, to);
@@ -618,7 +618,8 @@ add(struct head *to, enum field_id id, struct slice name, struct slice value)
  * compares both with its own (RFC 4918 9.8.5). What was judged is the path; it
  * goes up as a URL all the same, as mod_dav takes no path. */
 static void
-point_destination(const struct head *from, struct arena *arena, struct head *to)
+point_destination(const struct forward_facts *facts, const struct head *from,
+    struct arena *arena, struct head *to)
 {
 	struct head there;
 	unsigned i;
@@ -626,8 +627,9 @@ point_destination(const struct head *from, struct arena *arena, struct head *to)
 	if (dav_destination(from, METHOD_MOVE, &there) != DAV_DESTINATION_GOOD)
 		return;
 	if (from->authority.len > 0)
-		there.target = arena_printf(arena, "http://%.*s%.*s",
-		    SLICE_ARG(from->authority), SLICE_ARG(there.target));
+		there.target = arena_printf(arena, "%s://%.*s%.*s",
+		    facts->https ? "https" : "http", SLICE_ARG(from->authority),
+		    SLICE_ARG(there.target));
 	for (i = 0; i < to->field_count; i++)
 		if (to->fields[i].id == FIELD_DESTINATION)
 			to->fields[i].value = there.target;

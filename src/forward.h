@@ -63,6 +63,7 @@ struct forward_facts {
 	bool trailers;	      /* those of the request will follow its body */
 	bool strip;	      /* override fields stay here */
 	bool destination;     /* judged by its path, and sent with Host */
+	bool https;	      /* the upstream is spoken to in TLS */
 	time_t now;
 };
 enum reason forward_request(const struct forward_facts *facts,

@@ -137,6 +137,7 @@ open_transport(struct health *health)
 	struct transport_request request = {.loop = setup->loop,
 	    .links = setup->links,
 	    .server = addr,
+	    .tls = setup->tls,
 	    .head_limit = HEAD_MAX,
 	    .buffer_size = BUFFER_SIZE,
 	    .events = &events,

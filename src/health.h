@@ -18,6 +18,7 @@ struct health_setup {
 	struct server_state *server;
 	const struct health_config *rule; /* borrowed, as all here */
 	struct slice host;		  /* for the Host field */
+	const struct tls_target *tls;	  /* as of a transport */
 };
 
 /* GETs the server's target now and every interval, each time over a connection

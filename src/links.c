@@ -17,9 +17,14 @@
  * 8 MB take 1.4 times the CPU. Clients, who are many, have that. */
 #define UNSENT_MAX (1024 * 1024)
 
+#define RESTING_MAX 256
+
 struct link_server {
 	LIST_ENTRY(link_server) entry;
+	TAILQ_ENTRY(link_server) rest; /* while it has no links */
 	struct addr addr;
+	uint64_t tls; /* the target's id; 0: no TLS */
+	struct tls_return back;
 	TAILQ_HEAD(link_list, link) idle; /* the latest first */
 	unsigned idle_count, links;
 };
@@ -36,6 +41,8 @@ links_init(struct links *links, struct loop *loop)
 	links->natives = (struct pool){.size = 0};
 	for (unsigned i = 0; i < LINKS_BUCKETS; i++)
 		LIST_INIT(&links->servers[i]);
+	TAILQ_INIT(&links->resting);
+	links->resting_count = 0;
 }
 
 static void
@@ -49,6 +56,21 @@ close_idle(struct link_server *server)
 	}
 }
 
+static void
+forget_server(struct links *links, struct link_server *server)
+{
+	tls_return_forget(&server->back);
+	LIST_REMOVE(server, entry);
+	pool_put(&links->server_pool, server);
+}
+
+static void
+stop_resting(struct links *links, struct link_server *server)
+{
+	TAILQ_REMOVE(&links->resting, server, rest);
+	links->resting_count--;
+}
+
 void
 links_done(struct links *links)
 {
@@ -60,8 +82,13 @@ links_done(struct links *links)
 			next = LIST_NEXT(server, entry);
 			close_idle(server);
 		}
-		assert(LIST_EMPTY(&links->servers[i]));
 	}
+	while ((server = TAILQ_FIRST(&links->resting)) != NULL) {
+		stop_resting(links, server);
+		forget_server(links, server);
+	}
+	for (unsigned i = 0; i < LINKS_BUCKETS; i++)
+		assert(LIST_EMPTY(&links->servers[i]));
 	pool_done(&links->pool);
 	pool_done(&links->server_pool);
 	pool_done(&links->natives);
@@ -82,25 +109,34 @@ bucket_of(const struct addr *addr)
 	return sum % LINKS_BUCKETS;
 }
 
+static uint64_t
+id_of(const struct tls_target *tls)
+{
+	return tls != NULL ? tls->id : 0;
+}
+
 static struct link_server *
-find_server(const struct links *links, const struct addr *addr)
+find_server(const struct links *links, const struct addr *addr, uint64_t tls)
 {
 	struct link_server *server =
 	    LIST_FIRST(&links->servers[bucket_of(addr)]);
 
-	while (server != NULL && !addr_eq(&server->addr, addr))
+	while (server != NULL &&
+	       (server->tls != tls || !addr_eq(&server->addr, addr)))
 		server = LIST_NEXT(server, entry);
 	return server;
 }
 
 static struct link_server *
-join_server(struct links *links, const struct addr *addr)
+join_server(struct links *links, const struct addr *addr, uint64_t tls)
 {
-	struct link_server *server = find_server(links, addr);
+	struct link_server *server = find_server(links, addr, tls);
 
+	if (server != NULL && server->links == 0)
+		stop_resting(links, server);
 	if (server == NULL) {
 		server = pool_get(&links->server_pool);
-		*server = (struct link_server){.addr = *addr};
+		*server = (struct link_server){.addr = *addr, .tls = tls};
 		TAILQ_INIT(&server->idle);
 		LIST_INSERT_HEAD(
 		    &links->servers[bucket_of(addr)], server, entry);
@@ -109,15 +145,43 @@ join_server(struct links *links, const struct addr *addr)
 	return server;
 }
 
+/* Links go when servers close them; a session is good for much longer. */
 static void
-leave_server(struct link *link)
+leave_server(struct links *links, struct link_server *server)
 {
-	struct link_server *server = link->server;
+	struct link_server *oldest;
 
 	if (--server->links > 0)
 		return;
-	LIST_REMOVE(server, entry);
-	pool_put(&link->links->server_pool, server);
+	if (server->back.session == NULL) {
+		forget_server(links, server);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&links->resting, server, rest);
+	if (++links->resting_count <= RESTING_MAX)
+		return;
+	oldest = TAILQ_FIRST(&links->resting);
+	stop_resting(links, oldest);
+	forget_server(links, oldest);
+}
+
+struct link_server *
+links_visit(
+    struct links *links, const struct addr *addr, const struct tls_target *tls)
+{
+	return join_server(links, addr, tls->id);
+}
+
+struct tls_return *
+link_session(struct link_server *server)
+{
+	return &server->back;
+}
+
+void
+links_return(struct links *links, struct link_server *server)
+{
+	leave_server(links, server);
 }
 
 /* ---- idle links ---- */
@@ -126,7 +190,8 @@ static void
 on_idle_readable(struct wire *wire)
 {
 	/* Closed, or bytes that nobody asked for: both end it. */
-	links_close((struct link *)wire);
+	if (!wire_is_quiet(wire))
+		links_close((struct link *)wire);
 }
 
 static void
@@ -145,20 +210,11 @@ leave_idle(struct link *link)
 	loop_timer_stop(link->links->loop, &link->timer);
 }
 
-/* Nothing to read and not closed: it can carry a request. */
-static bool
-is_quiet(const struct link *link)
-{
-	char byte;
-
-	return recv(link->wire.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	       (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
 struct link *
-links_take(struct links *links, const struct addr *addr, uint32_t max_idle)
+links_take(struct links *links, const struct addr *addr,
+    const struct tls_target *tls, uint32_t max_idle)
 {
-	struct link_server *server = find_server(links, addr);
+	struct link_server *server = find_server(links, addr, id_of(tls));
 	struct link *link, *next;
 	uint64_t now = loop_now(), wakeup = loop_wakeup(links->loop);
 
@@ -171,7 +227,7 @@ links_take(struct links *links, const struct addr *addr, uint32_t max_idle)
 			return NULL;
 		if (now < link->idle_until &&
 		    ((max_idle == UINT32_MAX && link->kept == wakeup) ||
-			is_quiet(link))) {
+			wire_is_quiet(&link->wire))) {
 			leave_idle(link);
 			link->reused = true;
 			return link;
@@ -223,7 +279,8 @@ open_socket(const struct addr *addr)
 }
 
 struct link *
-links_open(struct links *links, const struct addr *addr)
+links_open(
+    struct links *links, const struct addr *addr, const struct tls_target *tls)
 {
 	int fd = open_socket(addr), error;
 	struct link *link;
@@ -238,22 +295,24 @@ links_open(struct links *links, const struct addr *addr)
 		return NULL;
 	}
 	link = pool_get(&links->pool);
-	*link =
-	    (struct link){.links = links, .server = join_server(links, addr)};
+	*link = (struct link){
+	    .links = links, .server = join_server(links, addr, id_of(tls))};
 	link->timer.fn = on_idle_timer;
 	wire_open(&link->wire, links->loop, fd, &idle_events);
+	if (link->server->tls != 0)
+		wire_connect_tls(
+		    &link->wire, links->loop, tls, &link->server->back);
 	return link;
 }
 
-int
-link_error(const struct link *link)
+enum reason
+link_failure(const struct link *link)
 {
-	int error = 0;
-	socklen_t len = sizeof(error);
+	int error = wire_error(&link->wire);
 
-	if (getsockopt(link->wire.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		return errno;
-	return error;
+	if (error == 0)
+		return REASON_NONE;
+	return error == EPROTO ? REASON_UPSTREAM_TLS : REASON_UPSTREAM_REFUSED;
 }
 
 void
@@ -264,6 +323,6 @@ links_close(struct link *link)
 	if (link->idle)
 		leave_idle(link);
 	wire_close(&link->wire);
-	leave_server(link);
+	leave_server(links, link->server);
 	pool_put(&links->pool, link);
 }

@@ -72,13 +72,14 @@ servers_free(struct servers *servers)
 
 static struct server_state *
 add(struct servers *servers, const struct addr *addr, struct slice check,
-    enum proxy_version send_proxy)
+    const struct server_config *config)
 {
 	struct server_state *server = mem_alloc(sizeof(*server));
 
 	server->addr = *addr;
 	server->check = (struct slice){mem_strndup(check), check.len};
-	server->send_proxy = send_proxy;
+	server->send_proxy = config->send_proxy;
+	server->tls = config->tls.id;
 	server->id = ++servers->last_id;
 	server->said[0] = '-';
 	LIST_INSERT_HEAD(&servers->all, server, entry);
@@ -87,16 +88,17 @@ add(struct servers *servers, const struct addr *addr, struct slice check,
 
 static struct server_state *
 join(struct servers *servers, const struct addr *addr, struct slice check,
-    enum proxy_version send_proxy)
+    const struct server_config *config)
 {
 	struct server_state *server;
 
 	LIST_FOREACH(server, &servers->all, entry)
 	if (addr_eq(&server->addr, addr) && slice_eq(server->check, check) &&
-	    server->send_proxy == send_proxy)
+	    server->send_proxy == config->send_proxy &&
+	    server->tls == config->tls.id)
 		break;
 	if (server == NULL)
-		server = add(servers, addr, check, send_proxy);
+		server = add(servers, addr, check, config);
 	atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
 	return server;
 }
@@ -115,7 +117,7 @@ append(struct server_list *list, struct servers *servers,
 		for (unsigned j = 0; j < addrs[i].count; j++)
 			list->at[list->count++] = (struct server_entry){
 			    join(servers, &addrs[i].at[j],
-				upstream->health.target, config->send_proxy),
+				upstream->health.target, config),
 			    config};
 	}
 }

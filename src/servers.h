@@ -27,9 +27,10 @@ enum server_health { SERVER_UP, SERVER_DOWN };
 struct server_state {
 	struct addr addr;   /* these never change */
 	struct slice check; /* the target that is asked for; empty: none */
-	enum proxy_version send_proxy;	/* before each request */
-	uint32_t id;			/* never given twice */
-	atomic_uint refs;		/* of lists */
+	enum proxy_version send_proxy; /* before each request */
+	uint64_t tls;	  /* id of how TLS is spoken to it; 0: none is */
+	uint32_t id;	  /* never given twice */
+	atomic_uint refs; /* of lists */
 	LIST_ENTRY(server_state) entry; /* the house's, as what follows */
 	struct health *checks;		/* NULL: none are made */
 	unsigned round;			/* of the upkeep that last named it */

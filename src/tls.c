@@ -117,6 +117,22 @@ tls_connect(const struct tls_target *target, int fd, struct tls_return *back)
 	return tls;
 }
 
+/* libevent looks at what is decrypted, not at what is read ahead, and at the
+ * error that tells a FIN without a farewell apart. */
+struct tls *
+tls_lend(const struct tls_target *target, struct tls_return *back,
+    struct ssl_st **ssl)
+{
+	struct tls *tls = new_tls(-1);
+
+	tls->ssl = tls_errand_open(&tls->way.errand, target, back);
+	SSL_set_read_ahead(tls->ssl, 0);
+	SSL_clear_options(tls->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_up_ref(tls->ssl);
+	*ssl = tls->ssl;
+	return tls;
+}
+
 void
 tls_free(struct tls *tls)
 {
@@ -126,6 +142,7 @@ tls_free(struct tls *tls)
 	if (tls->end != TLS_FAILED && !tls->deaf)
 		SSL_set_shutdown(
 		    tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_set_app_data(tls->ssl, NULL);
 	SSL_free(tls->ssl);
 	if (tls->is_server)
 		tls_visit_close(&tls->way.visit);
@@ -173,6 +190,23 @@ fail(struct tls *tls, int error)
 		keep_words(tls, tls_basis_words(words));
 	ERR_clear_error();
 	return TLS_FAILED;
+}
+
+bool
+tls_has_spoken(const struct tls *tls)
+{
+	return BIO_number_written(SSL_get_wbio(tls->ssl)) > 0;
+}
+
+void
+tls_blame(struct tls *tls, unsigned long error)
+{
+	const char *words = ERR_reason_error_string(error);
+
+	if (error == 0)
+		words = "closed by the peer";
+	keep_words(tls, words != NULL ? words : "no reason given");
+	tls->end = TLS_FAILED;
 }
 
 /* What a call that gave n means; only the last kinds are an end. */
@@ -291,7 +325,7 @@ tls_read(struct tls *tls, void *to, size_t size)
 bool
 tls_has_more(const struct tls *tls)
 {
-	return !tls->dry;
+	return tls->fd >= 0 ? !tls->dry : SSL_pending(tls->ssl) > 0;
 }
 
 /* The next record: the front of what is left, gathered where it lies in
@@ -431,4 +465,28 @@ const char *
 tls_words(const struct tls *tls)
 {
 	return tls->words != NULL ? tls->words : "no reason given";
+}
+
+void
+tls_tell_client(struct loop *loop, const struct addr *peer, const char *words)
+{
+	char text[ADDR_TEXT_MAX];
+	unsigned untold;
+
+	if (pace_allows(&loop->tls_clients, &untold))
+		log_info("tls handshake failed client=%.*s error=\"%s\" "
+			 "untold=%u",
+		    (int)addr_ip_text(peer, text), text, words, untold);
+}
+
+void
+tls_tell_server(struct loop *loop, const struct addr *peer, const char *words)
+{
+	char text[ADDR_TEXT_MAX];
+	unsigned untold;
+
+	if (pace_allows(&loop->tls_servers, &untold))
+		log_warn("tls handshake failed server=%.*s error=\"%s\" "
+			 "untold=%u",
+		    (int)addr_text(peer, text), text, words, untold);
 }

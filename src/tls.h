@@ -8,6 +8,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "addr.h"
+#include "loop.h"
 #include "tls_door.h"
 #include "tls_target.h"
 
@@ -24,6 +26,14 @@ enum {
 struct tls *tls_accept(struct tls_door *door, int fd);
 struct tls *tls_connect(
     const struct tls_target *target, int fd, struct tls_return *back);
+/* One whose SSL somebody else drives and frees. Here it is only asked of: by
+ * tls_has_more, tls_has_spoken, tls_words, tls_blame and tls_free. */
+struct tls *tls_lend(const struct tls_target *target, struct tls_return *back,
+    struct ssl_st **ssl);
+/* Some byte has gone to the peer: there is a connection. */
+bool tls_has_spoken(const struct tls *tls);
+/* It has failed, with this error of OpenSSL's; 0: it was closed. */
+void tls_blame(struct tls *tls, unsigned long error);
 /* Says nothing to the peer, leaves the socket open. NULL is fine. */
 void tls_free(struct tls *tls);
 
@@ -53,5 +63,10 @@ struct slice tls_subject(struct tls *tls);
 bool tls_is_resumed(const struct tls *tls);
 /* Why TLS failed: visible ASCII. */
 const char *tls_words(const struct tls *tls);
+/* A line about a handshake that failed, as often as the loop's pace allows. */
+void tls_tell_client(
+    struct loop *loop, const struct addr *peer, const char *words);
+void tls_tell_server(
+    struct loop *loop, const struct addr *peer, const char *words);
 
 #endif

@@ -24,7 +24,7 @@ on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_errand *errand = SSL_get_app_data(ssl);
 
-	if (errand->back == NULL)
+	if (errand == NULL || errand->back == NULL)
 		return 0;
 	tls_return_forget(errand->back);
 	errand->back->session = session;

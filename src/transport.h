@@ -99,6 +99,8 @@ struct transport_request {
 	struct links_policy keep;
 	uint32_t max_idle; /* ms that a kept one may have been idle; 0: new */
 	const struct addr *server;
+	const struct tls_target *tls; /* how; NULL, or all zero: without TLS.
+				       * Borrowed: until start returns */
 	/* What a connection to it begins with, copied; such a one is neither
 	 * kept nor one that was: keep and max_idle say so. Empty: nothing. Not
 	 * for evhttp. */

@@ -22,6 +22,8 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
@@ -30,9 +32,11 @@
 
 #include "evhttp_head.h"
 #include "h1_body.h"
+#include "links.h"
 #include "log.h"
 #include "loop.h"
 #include "method.h"
+#include "tls.h"
 
 #define TRAILERS 100u /* fields; more are dropped, all of them */
 
@@ -50,6 +54,10 @@ struct evhttp_transport {
 	struct step step;
 	enum state state;
 	struct addr server;
+	struct tls_target way;
+	struct links *links;	   /* of its session; NULL: none is kept */
+	struct link_server *visit; /* likewise */
+	struct tls *tls;	   /* NULL: no TLS */
 	struct evhttp_connection *connection; /* NULL until CONNECTING */
 	struct evhttp_request *request;	      /* user-owned: always ours */
 	struct bufferevent *bev;	      /* borrowed: the connection's */
@@ -160,6 +168,9 @@ transport_evhttp_open(const struct transport_request *request)
 	t->loop = request->loop;
 	t->step.fn = on_step;
 	t->server = *request->server;
+	t->links = request->links;
+	if (request->tls != NULL)
+		t->way = *request->tls;
 	t->scan.limit = request->head_limit;
 	buffer_init(&t->raw, &t->loop->buffers);
 	buffer_init(&t->trailers, &t->loop->buffers);
@@ -188,6 +199,9 @@ destroy(struct evhttp_transport *t)
 		evhttp_connection_free(t->connection);
 	if (t->request != NULL)
 		evhttp_request_free(t->request);
+	tls_free(t->tls);
+	if (t->visit != NULL)
+		links_return(t->links, t->visit);
 	buffer_release(&t->raw);
 	buffer_release(&t->trailers);
 	arena_done(&t->arena);
@@ -326,14 +340,32 @@ body(struct transport *base, struct slice piece)
 	return piece.len;
 }
 
+/* NULL: evhttp makes one. */
+static struct bufferevent *
+open_tls(struct evhttp_transport *t)
+{
+	struct tls_return *back = NULL;
+	struct ssl_st *ssl;
+
+	if (t->way.id == 0)
+		return NULL;
+	if (t->links != NULL) {
+		t->visit = links_visit(t->links, &t->server, &t->way);
+		back = link_session(t->visit);
+	}
+	t->tls = tls_lend(&t->way, back, &ssl);
+	return must(bufferevent_openssl_socket_new(t->loop->base, -1, ssl,
+	    BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+}
+
 static void
 open_connection(struct evhttp_transport *t)
 {
 	char ip[ADDR_TEXT_MAX];
 
 	ip[addr_ip_text(&t->server, ip)] = '\0';
-	t->connection = must(evhttp_connection_base_new(
-	    t->loop->base, NULL, ip, addr_port(&t->server)));
+	t->connection = must(evhttp_connection_base_bufferevent_new(
+	    t->loop->base, NULL, open_tls(t), ip, addr_port(&t->server)));
 	evhttp_connection_set_family(t->connection,
 	    t->server.sa.ss_family == AF_INET6 ? AF_INET6 : AF_INET);
 	t->bev = evhttp_connection_get_bufferevent(t->connection);
@@ -373,6 +405,11 @@ update_reading(struct evhttp_transport *t)
 		bufferevent_disable(t->bev, EV_READ);
 	else
 		bufferevent_enable(t->bev, EV_READ);
+	/* What was decrypted before the pause, libevent would read when more
+	 * comes, which may be never. */
+	if (t->tls != NULL && (!t->paused || t->state != RELAYING) &&
+	    tls_has_more(t->tls))
+		event_active(&t->bev->ev_read, EV_READ, 1);
 }
 
 static void
@@ -469,6 +506,15 @@ move(struct evbuffer *to, struct evbuffer *from)
 		log_fatal("out of memory");
 }
 
+/* A bufferevent of a socket keeps one end of its buffers frozen; one with TLS
+ * could neither read nor write then. */
+static void
+freeze(struct evhttp_transport *t, struct evbuffer *buffer, int at_front)
+{
+	if (t->tls == NULL)
+		evbuffer_freeze(buffer, at_front);
+}
+
 /* What of the request is not yet written, out of the way: evhttp awaits a
  * response only when its output is empty. NULL: nothing. bufferevent keeps the
  * front of its output frozen but for its own writes. */
@@ -483,7 +529,7 @@ take_output(struct evhttp_transport *t)
 	rest = must(evbuffer_new());
 	evbuffer_unfreeze(output, 1);
 	move(rest, output);
-	evbuffer_freeze(output, 1);
+	freeze(t, output, 1);
 	return rest;
 }
 
@@ -504,7 +550,7 @@ parse_head(struct evhttp_transport *t, size_t len)
 	evbuffer_unfreeze(input, 0);
 	if (evbuffer_add(input, buffer_slice(&t->raw).at, len) != 0)
 		log_fatal("out of memory");
-	evbuffer_freeze(input, 0);
+	freeze(t, input, 0);
 	evhttp_read(t->bev, t->evhttp_arg);
 	buffer_consume(&t->raw, len);
 	t->scan = (struct evhttp_scan){.limit = t->scan.limit};
@@ -642,13 +688,27 @@ on_step(struct step *step)
 		pump(t);
 }
 
+/* Where there is a connection, it is TLS that has failed. */
+static enum reason
+why_not_connected(struct evhttp_transport *t)
+{
+	struct addr peer = {.len = sizeof(peer.sa)};
+
+	if (t->tls == NULL || getpeername(bufferevent_getfd(t->bev),
+				  (struct sockaddr *)&peer.sa, &peer.len) != 0)
+		return REASON_UPSTREAM_REFUSED;
+	tls_blame(t->tls, bufferevent_get_openssl_error(t->bev));
+	tls_tell_server(t->loop, &t->server, tls_words(t->tls));
+	return REASON_UPSTREAM_TLS;
+}
+
 static void
 on_connect(struct bufferevent *bev, short what, void *arg)
 {
 	struct evhttp_transport *t = arg;
 
 	if ((what & BEV_EVENT_CONNECTED) == 0) {
-		tell_broken(t, REASON_UPSTREAM_REFUSED);
+		tell_broken(t, why_not_connected(t));
 		return;
 	}
 	bufferevent_setcb(bev, NULL, NULL, t->evhttp_event, t->evhttp_arg);

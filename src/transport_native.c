@@ -34,6 +34,8 @@ struct native {
 	struct links *links; /* borrowed likewise */
 	struct link *link;   /* ours until it is kept or closed */
 	struct addr server;
+	struct tls_target tls;
+	struct buffer preface; /* of a link with TLS, before that */
 	struct step step;
 	enum state state;
 	enum body_kind out_kind;
@@ -95,6 +97,8 @@ transport_native_open(const struct transport_request *request)
 	t->loop = request->loop;
 	t->links = request->links;
 	t->server = *request->server;
+	if (request->tls != NULL)
+		t->tls = *request->tls;
 	t->keep = request->keep;
 	t->max_idle = request->max_idle;
 	t->head_limit = request->head_limit;
@@ -103,9 +107,10 @@ transport_native_open(const struct transport_request *request)
 	buffer_init(&t->out, &t->loop->buffers);
 	buffer_init(&t->in, &t->loop->buffers);
 	buffer_init(&t->trailers, &t->loop->buffers);
+	buffer_init(&t->preface, &t->loop->buffers);
 	assert(request->preface.len == 0 ||
 	       (request->max_idle == 0 && request->keep.max == 0));
-	buffer_append(&t->out, request->preface);
+	buffer_append(t->tls.id != 0 ? &t->preface : &t->out, request->preface);
 	return &t->base;
 }
 
@@ -135,6 +140,7 @@ destroy(struct native *t)
 	buffer_release(&t->out);
 	buffer_release(&t->in);
 	buffer_release(&t->trailers);
+	buffer_release(&t->preface);
 	pool_put(&t->links->natives, t);
 }
 
@@ -315,13 +321,16 @@ put_head(struct native *t, const struct head *head, struct body_plan plan)
 static void
 start_connecting(struct native *t)
 {
-	t->link = links_open(t->links, &t->server);
+	t->link = links_open(t->links, &t->server, &t->tls);
 	if (t->link == NULL) {
 		t->failure = REASON_UPSTREAM_REFUSED;
 		loop_defer(t->loop, &t->step);
 		return;
 	}
 	become(t, CONNECTING);
+	if (buffer_len(&t->preface) > 0)
+		wire_say_first(&t->link->wire, buffer_slice(&t->preface));
+	buffer_release(&t->preface);
 	wire_write_on(&t->link->wire);
 }
 
@@ -330,7 +339,7 @@ static void
 find_link(struct native *t)
 {
 	t->ready_due = true;
-	t->link = links_take(t->links, &t->server, t->max_idle);
+	t->link = links_take(t->links, &t->server, &t->tls, t->max_idle);
 	if (t->link == NULL) {
 		start_connecting(t);
 	} else {
@@ -486,13 +495,13 @@ cancel(struct transport *base)
 	cut(from_base(base));
 }
 
-/* TLS will have none. */
 static struct wire *
 lend_wire(struct transport *base)
 {
 	struct native *t = from_base(base);
 	bool free = has_connection(t) && t->out_kind == BODY_LENGTH &&
-		    buffer_len(&t->out) == 0 && !t->blocked && !t->write_failed;
+		    wire_can_move(&t->link->wire) && buffer_len(&t->out) == 0 &&
+		    !t->blocked && !t->write_failed;
 
 	return free ? &t->link->wire : NULL;
 }
@@ -732,7 +741,8 @@ end_of_response(struct native *t, bool reset)
 		half_close(t);
 	else if (t->state == AWAITING)
 		tell_broken(t, REASON_UPSTREAM_CLOSED);
-	else if (!reset && h1_body_complete_at_close(&t->body))
+	else if (!reset && !wire_is_cut(&t->link->wire) &&
+		 h1_body_complete_at_close(&t->body))
 		tell_end(t, true);
 	else
 		tell_broken(t, REASON_UPSTREAM_TRUNCATED);
@@ -763,7 +773,8 @@ static bool
 may_move(const struct native *t)
 {
 	return t->state == RELAYING && !t->paused && buffer_len(&t->in) == 0 &&
-	       t->base.events->move != NULL && h1_body_long(&t->body);
+	       wire_can_move(&t->link->wire) && t->base.events->move != NULL &&
+	       h1_body_long(&t->body);
 }
 
 /* A long body may go past us. */
@@ -808,8 +819,10 @@ on_readable(struct wire *wire)
 static void
 on_connected(struct native *t)
 {
-	if (link_error(t->link) != 0) {
-		tell_broken(t, REASON_UPSTREAM_REFUSED);
+	enum reason why = link_failure(t->link);
+
+	if (why != REASON_NONE) {
+		tell_broken(t, why);
 		return;
 	}
 	become(t, AWAITING);

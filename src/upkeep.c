@@ -38,7 +38,8 @@ check(struct upkeep *upkeep, const struct server_entry *entry,
 	    .links = upkeep->setup.links,
 	    .server = entry->server,
 	    .rule = &upstream->health,
-	    .host = entry->config->host};
+	    .host = entry->config->host,
+	    .tls = &entry->config->tls};
 
 	if (entry->server->addr.sa.ss_family == AF_UNIX)
 		setup.host = SLICE("localhost");

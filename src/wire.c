@@ -28,7 +28,8 @@ struct sheath {
 	bool read_waits;  /* reading goes on when the socket takes bytes */
 	bool fin_waits;	  /* a farewell likewise */
 	bool cut;
-	int error; /* of a wire that connects */
+	struct slice first; /* malloced; what goes out before TLS begins */
+	int error;	    /* of a wire that connects */
 };
 
 static void watch(struct wire *wire, enum wire_watch kind);
@@ -372,6 +373,7 @@ unsheathe(struct wire *wire)
 	if (sheath == NULL)
 		return;
 	loop_defer_cancel(sheath->loop, &sheath->step);
+	free((char *)sheath->first.at);
 	tls_free(sheath->tls);
 	free(sheath);
 	wire->sheath = NULL;
@@ -389,6 +391,13 @@ wire_connect_tls(struct wire *wire, struct loop *loop,
 {
 	sheathe(wire, loop, tls_connect(target, wire->fd, back));
 	wire->sheath->connecting = true;
+}
+
+void
+wire_say_first(struct wire *wire, struct slice bytes)
+{
+	assert(wire->sheath->connecting && wire->sheath->first.at == NULL);
+	wire->sheath->first = (struct slice){mem_strndup(bytes), bytes.len};
 }
 
 struct tls *
@@ -435,24 +444,27 @@ wire_is_quiet(struct wire *wire)
 	return wire_read(wire, &byte, 1) == WIRE_AGAIN;
 }
 
-/* Once for each failure that anybody can cause, as far as that is bearable. */
-static void
-tell_failure(struct wire *wire, struct pace *pace, const char *side)
+/* len 0: it has gone already. */
+static struct addr
+peer_of(const struct wire *wire)
 {
-	char text[ADDR_TEXT_MAX];
 	struct addr peer = {.len = sizeof(peer.sa)};
-	unsigned untold;
-	size_t len;
 
-	if (!pace_allows(pace, &untold))
-		return;
 	if (getpeername(wire->fd, (struct sockaddr *)&peer.sa, &peer.len) != 0)
 		peer.len = 0;
-	len = pace == &wire->sheath->loop->tls_clients
-		  ? addr_ip_text(&peer, text)
-		  : addr_text(&peer, text);
-	log_info("tls handshake failed %s=%.*s error=\"%s\" untold=%u", side,
-	    (int)len, text, tls_words(wire->sheath->tls), untold);
+	return peer;
+}
+
+static void
+tell_failure(struct wire *wire, bool is_server)
+{
+	const char *words = tls_words(wire->sheath->tls);
+	struct addr peer = peer_of(wire);
+
+	if (is_server)
+		tls_tell_server(wire->sheath->loop, &peer, words);
+	else
+		tls_tell_client(wire->sheath->loop, &peer, words);
 }
 
 /* More is there, and the socket will not say so. */
@@ -480,8 +492,7 @@ judge_end(struct wire *wire, ssize_t n, bool was_opening)
 		break;
 	default:
 		if (was_opening)
-			tell_failure(
-			    wire, &sheath->loop->tls_clients, "client");
+			tell_failure(wire, false);
 		return WIRE_FAILED;
 	}
 	if (wire->watch == WIRE_WATCHING && is_broken(wire->fd))
@@ -509,6 +520,22 @@ read_sheathed(struct wire *wire, void *to, size_t size)
 	return judge_end(wire, n, was_opening);
 }
 
+/* 0, or the errno. A new socket has room for all of it. */
+static int
+say_first(struct wire *wire)
+{
+	struct slice *first = &wire->sheath->first;
+	ssize_t n;
+
+	if (first->len == 0)
+		return 0;
+	n = send(wire->fd, first->at, first->len, MSG_NOSIGNAL);
+	if (n != (ssize_t)first->len)
+		return n < 0 ? errno : ENOBUFS;
+	first->len = 0;
+	return 0;
+}
+
 /* Shakes hands for a wire that connects, and tells the owner when that is
  * over. */
 static void
@@ -517,7 +544,10 @@ go_on(struct wire *wire)
 	struct sheath *sheath = wire->sheath;
 	int n;
 
-	sheath->error = wire_error(wire);
+	if (!tls_has_spoken(sheath->tls))
+		sheath->error = wire_error(wire);
+	if (sheath->error == 0)
+		sheath->error = say_first(wire);
 	n = sheath->error != 0 ? TLS_FAILED : tls_shake(sheath->tls);
 	watch(wire, n == TLS_WAITS_READ ? WIRE_READING : WIRE_QUIET);
 	if (n == TLS_WAITS_WRITE)
@@ -527,7 +557,7 @@ go_on(struct wire *wire)
 	sheath->connecting = false;
 	if (n != 1 && sheath->error == 0) {
 		sheath->error = EPROTO;
-		tell_failure(wire, &sheath->loop->tls_servers, "server");
+		tell_failure(wire, true);
 	}
 	wire->events->writable(wire);
 }

@@ -55,6 +55,8 @@ void wire_accept_tls(
  * are shaken, or when that or the connection has failed (wire_error). */
 void wire_connect_tls(struct wire *wire, struct loop *loop,
     const struct tls_target *target, struct tls_return *back);
+/* Bytes that go out before TLS begins; copied. */
+void wire_say_first(struct wire *wire, struct slice bytes);
 /* A handshake is not over. */
 bool wire_is_opening(const struct wire *wire);
 /* Of a wire that connects: 0, or the errno; EPROTO: TLS has failed. */

@@ -118,7 +118,7 @@ close_ground(struct ground *f)
 static struct link *
 open_link(struct ground *f)
 {
-	struct link *link = links_open(&f->links, &f->addr);
+	struct link *link = links_open(&f->links, &f->addr, NULL);
 	unsigned before = writables;
 
 	ck_assert_ptr_nonnull(link);
@@ -127,7 +127,7 @@ open_link(struct ground *f)
 	wire_write_on(&link->wire);
 	while (writables == before)
 		event_base_loop(f->loop.base, EVLOOP_ONCE);
-	ck_assert_int_eq(link_error(link), 0);
+	ck_assert_int_eq(link_failure(link), REASON_NONE);
 	ck_assert_uint_lt(f->count, PEERS);
 	f->peers[f->count] = accept(f->listening, NULL, NULL);
 	ck_assert_int_ge(f->peers[f->count], 0);
@@ -144,7 +144,7 @@ keep(struct link *link)
 static struct link *
 take(struct ground *f)
 {
-	return links_take(&f->links, &f->addr, LONG);
+	return links_take(&f->links, &f->addr, NULL, LONG);
 }
 
 /* Links that are open, those that are kept included. */
@@ -193,8 +193,8 @@ START_TEST(each_address_has_links_of_its_own)
 	keep(link);
 	other = f.addr;
 	((struct sockaddr_in *)&other.sa)->sin_port ^= 0x0100;
-	ck_assert_ptr_null(links_take(&f.links, &other, LONG));
-	ck_assert_ptr_null(links_take(&f.links, &g.addr, LONG));
+	ck_assert_ptr_null(links_take(&f.links, &other, NULL, LONG));
+	ck_assert_ptr_null(links_take(&f.links, &g.addr, NULL, LONG));
 	ck_assert_ptr_eq(take(&f), link);
 	links_close(link);
 	close_ground(&g);
@@ -214,7 +214,7 @@ START_TEST(a_unix_socket_is_one_address_however_long)
 	keep(link);
 	same = f.addr;
 	same.len--;
-	ck_assert_ptr_eq(links_take(&f.links, &same, LONG), link);
+	ck_assert_ptr_eq(links_take(&f.links, &same, NULL, LONG), link);
 	links_close(link);
 	close_ground(&f);
 }
@@ -368,11 +368,11 @@ START_TEST(who_wants_a_fresh_one_says_so)
 	open_tcp(&f);
 	link = open_link(&f);
 	keep(link);
-	ck_assert_ptr_null(links_take(&f.links, &f.addr, 0));
+	ck_assert_ptr_null(links_take(&f.links, &f.addr, NULL, 0));
 	fake_clock_advance(1000);
-	ck_assert_ptr_null(links_take(&f.links, &f.addr, 900));
+	ck_assert_ptr_null(links_take(&f.links, &f.addr, NULL, 900));
 	ck_assert_uint_eq(count_open(&f), 1);
-	ck_assert_ptr_eq(links_take(&f.links, &f.addr, 2000), link);
+	ck_assert_ptr_eq(links_take(&f.links, &f.addr, NULL, 2000), link);
 	links_close(link);
 	close_ground(&f);
 }
@@ -386,14 +386,14 @@ START_TEST(a_connect_that_fails_is_told_when_it_is_writable)
 	struct link *link;
 
 	open_tcp(&f);
-	link = links_open(&f.links, &nobody);
+	link = links_open(&f.links, &nobody, NULL);
 	ck_assert_ptr_nonnull(link);
 	link->wire.events = &events;
 	wire_write_on(&link->wire);
 	ck_assert_uint_eq(writables, before);
 	while (writables == before)
 		event_base_loop(f.loop.base, EVLOOP_ONCE);
-	ck_assert_int_eq(link_error(link), ECONNREFUSED);
+	ck_assert_int_eq(link_failure(link), REASON_UPSTREAM_REFUSED);
 	links_close(link);
 	close_ground(&f);
 }
@@ -406,10 +406,10 @@ START_TEST(a_connect_that_cannot_begin_is_no_link)
 
 	open_tcp(&f);
 	ck_assert(addr_parse(SLICE("unix:/nonexistent/a"), &nobody));
-	ck_assert_ptr_null(links_open(&f.links, &nobody));
+	ck_assert_ptr_null(links_open(&f.links, &nobody, NULL));
 	ck_assert_int_eq(errno, ENOENT);
 	nobody = (struct addr){.len = 0};
-	ck_assert_ptr_null(links_open(&f.links, &nobody));
+	ck_assert_ptr_null(links_open(&f.links, &nobody, NULL));
 	ck_assert_uint_eq(count_open(&f), 0);
 	close_ground(&f);
 }
@@ -427,12 +427,13 @@ START_TEST(nothing_grows_with_the_addresses_that_were_used)
 		struct sockaddr_in *in = (struct sockaddr_in *)&f.addr.sa;
 
 		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
-		link = links_open(&f.links, &f.addr);
+		link = links_open(&f.links, &f.addr, NULL);
 		ck_assert_ptr_nonnull(link);
 		/* refused by now, so that it is closed, or about to be */
 		if (i % 2 == 0)
 			keep(link);
-		if (i % 2 != 0 || links_take(&f.links, &f.addr, LONG) == link)
+		if (i % 2 != 0 ||
+		    links_take(&f.links, &f.addr, NULL, LONG) == link)
 			links_close(link);
 		if (i == 10)
 			before = fake_allocated();

@@ -730,7 +730,8 @@ expect_after_failure(const char *rest, const char *wanted, uint64_t body_len)
 	errand_run(&e);
 	ck_assert_str_eq(e.events, wanted);
 	ck_assert_uint_eq(e.body_len, body_len);
-	ck_assert_ptr_null(links_take(&b.links, &b.server.addr, UINT32_MAX));
+	ck_assert_ptr_null(
+	    links_take(&b.links, &b.server.addr, NULL, UINT32_MAX));
 	close_all(&b);
 }
 

@@ -608,7 +608,7 @@ START_TEST(a_fresh_link_can_be_demanded)
 	errand_init(&e, &b);
 	errand_open(&e); /* max_idle is 0 */
 	/* the server takes one connection at a time */
-	links_close(links_take(&b.links, &b.server.addr, UINT32_MAX));
+	links_close(links_take(&b.links, &b.server.addr, NULL, UINT32_MAX));
 	errand_get(&e);
 	expect_second(&b, &e, 2);
 }
@@ -683,7 +683,8 @@ START_TEST(a_preface_goes_before_the_head)
 	    "PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: a\r\n"
 	    "Connection: close\r\n\r\n");
 	ck_assert_uint_eq(readings, 1);
-	ck_assert_ptr_null(links_take(&b.links, &b.server.addr, UINT32_MAX));
+	ck_assert_ptr_null(
+	    links_take(&b.links, &b.server.addr, NULL, UINT32_MAX));
 	bench_hear_end(&b);
 	bench_close(&b);
 }
@@ -912,7 +913,8 @@ START_TEST(an_early_answer_ends_the_link_with_the_upload)
 	ck_assert_str_eq(e.events, "ready 413 body end");
 	fake_server_go(&b.server);
 	bench_hear_end(&b);
-	ck_assert_ptr_null(links_take(&b.links, &b.server.addr, UINT32_MAX));
+	ck_assert_ptr_null(
+	    links_take(&b.links, &b.server.addr, NULL, UINT32_MAX));
 	bench_close(&b);
 }
 END_TEST
