@@ -519,7 +519,7 @@ add_cache_control(
 }
 
 /* RFC 9209 2.3. Refusals without a row are http_request_error, or
- * http_request_denied with 403. */
+ * http_request_denied with 403 and 429. */
 static const char *const errors[REASON_COUNT] = {
     [REASON_OPTIONS_ANSWERED] = "proxy_internal_response",
     [REASON_PING] = "proxy_internal_response",
@@ -555,7 +555,7 @@ proxy_status(const struct answer *answer, struct arena *arena)
 	/* A token of RFC 8941 begins with a letter, one of HTTP need not. */
 	if ((name.at[0] | 0x20) < 'a' || (name.at[0] | 0x20) > 'z')
 		quote = SLICE("\"");
-	if (error == NULL && facts->status == 403)
+	if (error == NULL && (facts->status == 403 || facts->status == 429))
 		error = "http_request_denied";
 	else if (error == NULL)
 		error = "http_request_error";
@@ -592,7 +592,7 @@ add_fields(const struct answer *answer, struct arena *arena, struct head *head)
 	if (answer->has_allow)
 		add(head, FIELD_ALLOW, SLICE("Allow"), answer->allow);
 	add_cache_control(answer, arena, head);
-	if (facts->status == 503)
+	if (facts->status == 429 || facts->status == 503)
 		add(head, FIELD_OTHER, SLICE("Retry-After"),
 		    arena_number(arena,
 			facts->retry_after > 0 ? facts->retry_after : 1));

@@ -37,7 +37,8 @@ bool
 bucket_rate_set(struct bucket_rate *rate)
 {
 	assert(rate->number >= 1 && rate->number <= BUCKETS_NUMBER_MAX &&
-	       rate->seconds >= 1 && rate->burst >= 1);
+	       rate->seconds >= 1 && rate->burst >= 1 &&
+	       rate->burst <= BUCKETS_BURST_MAX);
 	rate->step = (rate->seconds * SECOND + rate->number / 2) / rate->number;
 	rate->room = rate->step * rate->burst;
 	return rate->room <= ROOM_MAX;

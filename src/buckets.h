@@ -20,7 +20,8 @@
 
 #include "addr.h"
 
-#define BUCKETS_NUMBER_MAX 100000u	  /* tokens in the time of a rate */
+#define BUCKETS_NUMBER_MAX 100000u /* tokens in the time of a rate */
+#define BUCKETS_BURST_MAX 1000000u
 #define BUCKETS_BURST_SECONDS (24 * 3600) /* the most to fill a bucket */
 
 /* number tokens come in so many seconds, burst there are at most. */
@@ -31,8 +32,9 @@ struct bucket_rate {
 	uint64_t step, room; /* the time of one token, and of all; buckets' */
 };
 
-/* Completes *rate; number 1 to BUCKETS_NUMBER_MAX, seconds and burst at least
- * 1. False: it would take longer than BUCKETS_BURST_SECONDS to fill. */
+/* Completes *rate; number 1 to BUCKETS_NUMBER_MAX, burst to BUCKETS_BURST_MAX,
+ * seconds at least 1. False: it would take longer than BUCKETS_BURST_SECONDS to
+ * fill. */
 bool bucket_rate_set(struct bucket_rate *rate);
 
 struct buckets;

@@ -81,6 +81,13 @@ cmd_print_grant(const struct grant *grant, const struct method_names *own)
 }
 
 void
+cmd_print_rate(const struct bucket_rate *rate)
+{
+	printf("%u/%s burst %u", rate->number, rate->seconds == 1 ? "s" : "m",
+	    rate->burst);
+}
+
+void
 cmd_json_string(struct slice s)
 {
 	char *out = mem_alloc(6 * s.len + 8);
@@ -123,6 +130,16 @@ void
 cmd_json_name(unsigned method, const struct method_names *own)
 {
 	printf("\"%.*s\"", SLICE_ARG(method_name(method, own)));
+}
+
+void
+cmd_json_rate(const struct bucket_rate *rate)
+{
+	if (rate->number == 0)
+		printf("null");
+	else
+		printf("{\"number\":%u,\"seconds\":%u,\"burst\":%u}",
+		    rate->number, rate->seconds, rate->burst);
 }
 
 void

@@ -29,12 +29,16 @@ bool cmd_colour(int fd);
 const char *cmd_grant_day(const struct grant *grant, char out[CMD_DAY_MAX]);
 /* "DELETE until 2027-01-31 OPS-123" to stdout. */
 void cmd_print_grant(const struct grant *grant, const struct method_names *own);
+/* "100/s burst 200" to stdout. */
+void cmd_print_rate(const struct bucket_rate *rate);
 
 /* JSON to stdout. */
 void cmd_json_string(struct slice s);
 void cmd_json_methods(method_set set, const struct method_names *own);
 void cmd_json_rule(const char *file, unsigned line); /* "file:line" */
 void cmd_json_name(unsigned method, const struct method_names *own);
+/* {"number","seconds","burst"}, or null where there is none. */
+void cmd_json_rate(const struct bucket_rate *rate);
 /* [{"methods","until","note","active","rule"}] of a location. */
 void cmd_json_grants(const struct location_rules *location,
     const struct method_names *own, time_t now);

@@ -76,8 +76,13 @@ print_row(const struct sheet *sheet, const struct location_rules *rules)
 		printf("  %s%s%s%*s", colour ? on : "", text,
 		    colour ? "\033[0m" : "", (int)name.len - 1, "");
 	}
-	printf("  %s:%u%s\n", rules->file, rules->line,
+	printf("  %s:%u%s", rules->file, rules->line,
 	    rules->report ? "  mode = report" : "");
+	if (rules->rate.number > 0) {
+		printf("  rate = ");
+		cmd_print_rate(&rules->rate);
+	}
+	putchar('\n');
 }
 
 static void
@@ -198,6 +203,8 @@ print_json_location(
 	cmd_json_grants(rules, &site->rules.own, now);
 	printf(",\"rewrite\":");
 	print_json_rewrite(site, location);
+	printf(",\"rate\":");
+	cmd_json_rate(&rules->rate);
 	printf(",\"report\":%s,\"options\":\"%s\",\"upstream\":",
 	    rules->report ? "true" : "false",
 	    rules->options_answer ? "answer" : "forward");

@@ -418,8 +418,12 @@ static void
 check_location(struct checking *c, const struct site_draft *site,
     const struct location_draft *draft)
 {
+	struct location_rules *rules = &draft->location->rules;
+
 	if (!draft->has_mode)
-		draft->location->rules.report = site->site->rules.report;
+		rules->report = site->site->rules.report;
+	rules->rate_place =
+	    buckets_place(site->site->rules.name, rules->pattern, rules->exact);
 	check_methods(c, site, draft);
 	check_grants(c, site, draft);
 	check_rewrite(c, site, draft);

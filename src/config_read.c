@@ -12,6 +12,7 @@
 
 #include "config_check.h"
 #include "config_keys.h"
+#include "config_rate.h"
 #include "config_tls.h"
 #include "uri.h"
 
@@ -1038,6 +1039,16 @@ set_upgrade(struct reading *r, struct slice value)
 }
 
 static void
+set_rate(struct reading *r, struct slice value)
+{
+	const char *why =
+	    config_rate_read(value, &r->location->location->rules.rate);
+
+	if (why != NULL)
+		complain(r, "rate = %s: %s", quote(r, value), why);
+}
+
+static void
 set_path(struct reading *r, struct slice value)
 {
 	if (r->label.len == 0)
@@ -1080,6 +1091,7 @@ static const set_fn setters[KEY_COUNT] = {
     [KEY_REWRITE_METHOD] = set_rewrite_method,
     [KEY_LOCATION_UPSTREAM] = set_location_upstream,
     [KEY_UPGRADE] = set_upgrade,
+    [KEY_RATE] = set_rate,
     [KEY_PATH] = set_path,
 };
 

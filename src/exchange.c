@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "buckets.h"
 #include "forward.h"
 #include "hold.h"
 #include "preface.h"
@@ -52,6 +53,7 @@ struct exchange {
 	struct slice answer_left; /* of a local answer's body, in the arena */
 	struct pipe *up, *down;	  /* ours while they hold bytes; else NULL */
 	uint64_t bytes_in, started_us, answered_us;
+	unsigned retry_after; /* s, of who asks too often */
 	int status, upstream_status;
 	const char *transport_name;    /* static; NULL: none was opened */
 	const struct carrier *carrier; /* the env's */
@@ -252,7 +254,7 @@ upgrade_to(struct exchange *x)
 	const struct decision *decision = &x->decision;
 
 	if (decision->method != METHOD_GET || decision->sent != METHOD_GET ||
-	    decision->would != REASON_NONE || x->plan.kind != BODY_NONE)
+	    !policy_passed(decision) || x->plan.kind != BODY_NONE)
 		return SLICE_NONE;
 	return forward_upgrade(
 	    &x->head, location->upgrade, location->upgrade_count, &x->arena);
@@ -324,6 +326,25 @@ choose_carrier(const struct exchange *x)
 	return &x->env->carriers[TRANSPORT_NATIVE];
 }
 
+/* The policy is pure, and here a token is taken: so it is asked before anything
+ * is done by a verdict that came later in the order of the questions. */
+static void
+ask_rate(struct exchange *x)
+{
+	const struct location_rules *rules = x->decision.location;
+	struct buckets *buckets = x->env->buckets;
+	uint64_t wait, key;
+
+	if (!policy_costs_token(&x->decision) || buckets == NULL)
+		return;
+	key = buckets_key(buckets, x->origin.client, rules->rate_place);
+	wait = buckets_take(buckets, key, &rules->rate, loop_now_us());
+	if (wait == 0)
+		return;
+	x->retry_after = (unsigned)((wait + 999999) / 1000000);
+	policy_deny_rate(&x->decision);
+}
+
 static enum state
 step_decide(struct exchange *x)
 {
@@ -332,6 +353,7 @@ step_decide(struct exchange *x)
 	enum reason why;
 
 	policy_decide(&facts, &x->decision);
+	ask_rate(x);
 	if (x->decision.verdict == VERDICT_ANSWER)
 		return answer_with(x, x->decision.reason);
 	location = x->decision.location;
@@ -546,7 +568,9 @@ step_answer(struct exchange *x)
 	cancel_transport(x);
 	drop_pipe(x, &x->up);
 	upstream_release(&x->choice);
-	facts.retry_after = x->choice.retry_after;
+	facts.retry_after = x->reason == REASON_RATE_LIMITED
+				? x->retry_after
+				: x->choice.retry_after;
 	hold_done(x->hold);
 	if (x->decision.verdict != VERDICT_ANSWER) {
 		facts.status = reason_status(x->reason);

@@ -34,6 +34,7 @@ struct exchange_env {
 	struct generation *generation; /* in force; one use, of the owner's */
 	struct record *record;
 	struct forward_ids ids;
+	struct buckets *buckets; /* borrowed: the house's; NULL: no rates */
 	struct links *links; /* borrowed: the worker's; NULL: none are kept */
 	struct carrier carriers[2]; /* by enum transport_kind */
 	bool draining;		    /* answers end their connections */

@@ -137,6 +137,21 @@ print_grants(const struct inquiry *inquiry)
 }
 
 static void
+print_rate(const struct inquiry *inquiry)
+{
+	const struct decision *decision = &inquiry->decision;
+
+	if (decision->location == NULL || decision->location->rate.number == 0)
+		return;
+	printf("rate       ");
+	cmd_print_rate(&decision->location->rate);
+	printf(" of each client, %s\n",
+	    policy_costs_token(decision)
+		? "asked after question 5: past it, 429 rate_limited"
+		: "not asked");
+}
+
+static void
 print_questions(const struct inquiry *inquiry)
 {
 	puts("questions");
@@ -365,6 +380,7 @@ explain_print_text(struct inquiry *inquiry)
 {
 	print_place(inquiry);
 	print_grants(inquiry);
+	print_rate(inquiry);
 	print_questions(inquiry);
 	print_readings(inquiry);
 	print_overrides(inquiry);
@@ -557,6 +573,11 @@ explain_print_json(const struct inquiry *inquiry)
 	json_verdict(inquiry);
 	putchar(',');
 	json_flags(inquiry->decision.flags);
+	printf(",\"rate\":");
+	if (location != NULL)
+		cmd_json_rate(&location->rate);
+	else
+		printf("null");
 	printf(",\"grants\":");
 	if (location != NULL)
 		cmd_json_grants(location, own_names(inquiry), inquiry->now);

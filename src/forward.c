@@ -50,6 +50,15 @@ static void add_flags(
 static void add_forwarded(const struct forward_facts *facts,
     const struct head *from, struct arena *arena, struct head *to);
 
+static const struct addr *
+keep_addr(const struct addr *addr, struct arena *arena)
+{
+	struct addr *kept = arena_alloc(arena, sizeof(*kept));
+
+	*kept = *addr;
+	return kept;
+}
+
 void
 forward_origin(const struct forward_visit *visit, const struct head *head,
     struct arena *arena, struct forward_origin *out)
@@ -65,8 +74,10 @@ forward_origin(const struct forward_visit *visit, const struct head *head,
 		believe(&walk, head);
 	if (walk.scheme.len > 0)
 		out->scheme = walk.scheme;
-	out->client_ip =
-	    ip_text(walk.client.len > 0 ? &walk.client : peer, arena);
+	out->client = peer;
+	if (walk.client.len > 0)
+		out->client = keep_addr(&walk.client, arena);
+	out->client_ip = ip_text(out->client, arena);
 	out->request_id =
 	    choose_request_id(gate, head, out->trusted, visit->ids, arena);
 }

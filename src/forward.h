@@ -27,9 +27,10 @@ struct forward_visit {
 
 struct forward_origin {
 	const struct addr *peer;
-	bool trusted;		/* the peer is one of trusted_proxies */
-	struct slice client_ip; /* text: peer, or what a trusted one says */
-	struct slice scheme;	/* of the client's request: "http", "https" */
+	bool trusted;		   /* the peer is one of trusted_proxies */
+	const struct addr *client; /* peer, or whom a trusted one names */
+	struct slice client_ip;	   /* its text */
+	struct slice scheme; /* of the client's request: "http", "https" */
 	struct slice request_id;
 };
 

@@ -1026,6 +1026,43 @@ policy_decide_body(const struct policy_facts *facts,
 	hide_allow(decision);
 }
 
+/* In report mode an earlier question may have failed, and is only noted. */
+bool
+policy_costs_token(const struct decision *decision)
+{
+	return decision->location != NULL &&
+	       decision->location->rate.number > 0 &&
+	       decision->answers[QUESTION_READINGS] == PASSED &&
+	       decision->answers[QUESTION_SUPPORTED] == PASSED &&
+	       decision->answers[QUESTION_LOCATION] == PASSED;
+}
+
+void
+policy_deny_rate(struct decision *decision)
+{
+	if (decision->report) {
+		decision->would = REASON_RATE_LIMITED;
+		decision->flags |= FLAG_BIT(FLAG_WOULD_DENY);
+		return;
+	}
+	for (unsigned i = QUESTION_ALLOWED; i < QUESTION_COUNT; i++)
+		decision->answers[i] = NOT_ASKED;
+	answer(decision, REASON_RATE_LIMITED);
+	decision->allow = 0;
+	decision->has_allow = decision->scan = decision->hold = false;
+	decision->sent = decision->method;
+	decision->flags &= ~FLAG_BIT(FLAG_METHOD_REWRITTEN);
+}
+
+bool
+policy_passed(const struct decision *decision)
+{
+	for (unsigned i = 0; i < QUESTION_COUNT; i++)
+		if (decision->answers[i] == FAILED)
+			return false;
+	return true;
+}
+
 /* 301 and 302 turn POST into GET in browsers, and other methods in some
  * clients; QUERY they keep (RFC 9110 15.4.2, RFC 10008 2.5). */
 static bool

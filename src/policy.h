@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "buckets.h"
 #include "flag.h"
 #include "hosts.h"
 #include "http.h"
@@ -45,6 +46,8 @@ struct location_rules {
 	enum override_mode override;
 	unsigned rewrite_from, rewrite_to; /* both METHOD_NONE: nothing */
 	uint64_t body_limit;		   /* bytes; 0: none */
+	struct bucket_rate rate;	   /* of each client */
+	uint64_t rate_place;		   /* buckets_place of this location */
 	/* others whose pattern is the same but for letter case */
 	const struct location_rules *folded_next;
 	const char *file; /* borrowed: config */
@@ -157,6 +160,16 @@ void policy_readings(const struct policy_facts *facts,
  * or ANSWER. */
 void policy_decide_body(const struct policy_facts *facts,
     const struct override_set *found, struct decision *decision);
+
+/* The rate of the location stands between questions 5 and 6, and asking takes
+ * a token, so that it is the caller who asks, after policy_decide. True: he
+ * has to; what 404, 501 or an earlier question answers costs nothing. */
+bool policy_costs_token(const struct decision *decision);
+/* There was no token: 429 takes the place of what later questions said, their
+ * flags aside. In report mode it is only noted. */
+void policy_deny_rate(struct decision *decision);
+/* No question failed; the rate is none. */
+bool policy_passed(const struct decision *decision);
 
 /* What the upstream's final head shows about the request's method. */
 flag_set policy_response_flags(

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "buckets.h"
 #include "crew.h"
 #include "entrances.h"
 #include "links.h"
@@ -49,6 +50,7 @@ struct server {
 	struct entrances_change change;	 /* while APPLYING */
 	struct links links;		 /* of checks */
 	struct servers *servers;
+	struct buckets *buckets; /* NULL: no location has had a rate */
 	struct upkeep *upkeep;
 	struct entrances *entrances;
 	struct crew *crew; /* NULL: not yet started */
@@ -228,6 +230,27 @@ start_upkeep(struct server *server)
 }
 
 static bool
+has_rate(const struct site *site)
+{
+	for (unsigned i = 0; i < site->location_count; i++)
+		if (site->locations[i]->rules.rate.number > 0)
+			return true;
+	return false;
+}
+
+/* They outlive configurations: who asked too often did so, reload or not. */
+static struct buckets *
+want_buckets(struct server *server)
+{
+	const struct config *config = server->config;
+
+	for (unsigned i = 0; i < config->site_count; i++)
+		if (server->buckets == NULL && has_rate(config->sites[i]))
+			server->buckets = buckets_new();
+	return server->buckets;
+}
+
+static bool
 open_log(const struct gate_config *gate, struct record_sink **sink)
 {
 	const char *error = NULL;
@@ -318,6 +341,7 @@ apply(struct server *server, struct config *next, struct record_sink *sink)
 	start_upkeep(server);
 	server->change = entrances_commit(server->entrances);
 	rules.lists = upkeep_lists(server->upkeep);
+	rules.buckets = want_buckets(server);
 	crew_apply(server->crew, &rules, on_applied, server);
 	config_unref(before);
 }
@@ -463,7 +487,8 @@ start_crew(struct server *server)
 	    .size = server->workers,
 	    .rules = {.config = server->config,
 		.lists = upkeep_lists(server->upkeep),
-		.sink = server->sink},
+		.sink = server->sink,
+		.buckets = want_buckets(server)},
 	    .entrances = server->entrances,
 	    .drained = on_drained,
 	    .let_go = on_let_go,
@@ -509,6 +534,7 @@ done(struct server *server)
 	entrances_free(server->entrances);
 	links_done(&server->links);
 	servers_free(server->servers);
+	buckets_free(server->buckets);
 	record_sink_close(server->old_sink);
 	record_sink_close(server->sink);
 	config_unref(server->config);

@@ -450,6 +450,7 @@ take_rules(struct worker *worker, const struct worker_rules *rules)
 	const struct gate_config *gate = &rules->config->gate;
 
 	worker->exchanges.generation = make_generation(worker, rules);
+	worker->exchanges.buckets = rules->buckets;
 	record_set(&worker->record, gate, rules->sink);
 	client_h1_set(&worker->clients, gate);
 	set_doors(worker, rules, worker->exchanges.generation);

@@ -29,6 +29,7 @@ struct worker_rules {
 	struct config *config;		  /* the worker takes a reference */
 	struct server_list *const *lists; /* by upstream; likewise */
 	struct record_sink *sink; /* borrowed: until worker_reopen or join */
+	struct buckets *buckets;  /* borrowed: outlives; NULL: no rates */
 	const struct entrance
 	    *doors; /* borrowed: for the call; fds are taken */
 	unsigned door_count;

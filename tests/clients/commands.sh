@@ -324,6 +324,21 @@ expect '[{"methods": ["DELETE"], "until": "2999-12-31", "note": "OPS-123", "acti
 expect '"malformed.host"' member reason explain -j GET / -H 'Host: a b'
 expect '"unknown_host"' member reason explain -j GET http://other.example/
 
+# ---- explain: what it can't know ----
+
+sed '/^\[location \/admin\]/a rate = 60/m burst 9' shop.ini >rate.ini
+expect_text part rate "$GATE" explain -c rate.ini POST /admin <<'END'
+rate       60/m burst 9 of each client, asked after question 5: past it, 429 rate_limited
+END
+expect_text part rate "$GATE" explain -c rate.ini BREW /admin <<'END'
+rate       60/m burst 9 of each client, not asked
+END
+expect '' part rate "$GATE" explain -c rate.ini POST /api
+expect '{"number": 60, "seconds": 60, "burst": 9}' \
+    member rate "$GATE" explain -c rate.ini -j GET /admin
+expect 'null' member rate explain -j GET /admin
+expect 'null' member rate explain -j GET /nowhere -H 'Host: other.example'
+
 # ---- explain: usage ----
 
 expect_refusal 2 'METHOD and URL are needed' explain GET
@@ -388,12 +403,14 @@ for row in site["locations"]:
         print(json.dumps(row))' "$1"
 }
 
-expect '{"location": "/admin", "exact": false, "allow": ["GET", "HEAD", "DELETE"], "grants": [{"methods": ["DELETE"], "until": "2999-12-31", "note": "OPS-123", "active": true, "rule": "shop.ini:13"}, {"methods": ["GET", "HEAD", "PATCH"], "until": "2020-02-29", "note": "", "active": false, "rule": "shop.ini:14"}], "rewrite": null, "report": false, "options": "forward", "upstream": "app", "rule": "shop.ini:11"}' \
+expect '{"location": "/admin", "exact": false, "allow": ["GET", "HEAD", "DELETE"], "grants": [{"methods": ["DELETE"], "until": "2999-12-31", "note": "OPS-123", "active": true, "rule": "shop.ini:13"}, {"methods": ["GET", "HEAD", "PATCH"], "until": "2020-02-29", "note": "", "active": false, "rule": "shop.ini:14"}], "rewrite": null, "rate": null, "report": false, "options": "forward", "upstream": "app", "rule": "shop.ini:11"}' \
     row /admin
-expect '{"location": "/api", "exact": false, "allow": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "grants": [], "rewrite": {"from": "PATCH", "to": "POST", "rule": "shop.ini:17"}, "report": false, "options": "forward", "upstream": "app", "rule": "shop.ini:15"}' \
+expect '{"location": "/api", "exact": false, "allow": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "grants": [], "rewrite": {"from": "PATCH", "to": "POST", "rule": "shop.ini:17"}, "rate": null, "report": false, "options": "forward", "upstream": "app", "rule": "shop.ini:15"}' \
     row /api
-expect '{"location": "/cache", "exact": true, "allow": ["GET", "HEAD", "OPTIONS", "PURGE"], "grants": [], "rewrite": null, "report": true, "options": "answer", "upstream": "app", "rule": "shop.ini:18"}' \
+expect '{"location": "/cache", "exact": true, "allow": ["GET", "HEAD", "OPTIONS", "PURGE"], "grants": [], "rewrite": null, "rate": null, "report": true, "options": "answer", "upstream": "app", "rule": "shop.ini:18"}' \
     row /cache
+expect_line '^  /admin .*  rate.ini:11  rate = 60/m burst 9$' \
+    "$GATE" table -c rate.ini
 expect_refusal 2 '-c FILE is missing' "$GATE" table
 expect_refusal 2 'unexpected argument more' "$GATE" table -c shop.ini more
 expect_text "$GATE" table --help <<'END'

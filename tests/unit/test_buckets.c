@@ -95,7 +95,7 @@ START_TEST(what_takes_more_than_a_day_to_fill_is_no_burst)
 	ck_assert(bucket_rate_set(&rate));
 	rate.burst++;
 	ck_assert(!bucket_rate_set(&rate));
-	rate.burst = UINT32_MAX;
+	rate.burst = BUCKETS_BURST_MAX;
 	ck_assert(!bucket_rate_set(&rate));
 }
 END_TEST

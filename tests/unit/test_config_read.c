@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_rate.h"
 #include "config_read.h"
 #include "guard.h"
 
@@ -266,15 +267,16 @@ static const struct refusal bad_sections[] = {
 	"t.ini:8: ']' is missing at the end of the section header\n"},
 };
 
+#define RATE_FORM                                                              \
+	"write none, or a number, /s or /m, and perhaps a burst, such as "     \
+	"100/s burst 200\n"
 static const struct refusal bad_keys[] = {
     {"[gate]\nhead_limt = 4k\nallow = GET\nzzzzzz = 1\n" SITE ROOT,
 	"t.ini:2: unknown key head_limt in [gate]: did you mean head_limit?\n"
 	"t.ini:3: unknown key allow in [gate]: it is a key of [location]\n"
 	"t.ini:4: unknown key zzzzzz in [gate]\n"},
     /* Keys that come with later work. */
-    {SITE ROOT "rate = 1/s\nplans = gold\n",
-	"t.ini:8: unknown key rate in [location]: did you mean path?\n"
-	"t.ini:9: unknown key plans in [location]\n"},
+    {SITE ROOT "plans = gold\n", "t.ini:8: unknown key plans in [location]\n"},
     {SITE ROOT "trailers = on\nbuffer_size = 1k\n",
 	"t.ini:8: trailers = on: write one of: drop pass\n"
 	"t.ini:9: buffer_size = 1k: out of range: 4k to 256k\n"},
@@ -291,6 +293,33 @@ static const struct refusal bad_keys[] = {
 	"t.ini:8: upgrade: a/: not the name of a protocol, such as "
 	"websocket\n"
 	"t.ini:8: upgrade: WebSocket: it stands here twice\n"},
+    {SITE ROOT "rate = 100\n", "t.ini:8: rate = 100: " RATE_FORM},
+    {SITE ROOT "rate = 100/h\n", "t.ini:8: rate = 100/h: " RATE_FORM},
+    {SITE ROOT "rate = /s\n", "t.ini:8: rate = /s: " RATE_FORM},
+    {SITE ROOT "rate = -1/s\n", "t.ini:8: rate = -1/s: " RATE_FORM},
+    {SITE ROOT "rate = 1/s 2\n", "t.ini:8: rate = 1/s 2: " RATE_FORM},
+    {SITE ROOT "rate = 1/s burst\n", "t.ini:8: rate = 1/s burst: " RATE_FORM},
+    {SITE ROOT "rate = 1/s burst=2\n",
+	"t.ini:8: rate = 1/s burst=2: " RATE_FORM},
+    {SITE ROOT "rate = 1/s burst 2 3\n",
+	"t.ini:8: rate = 1/s burst 2 3: " RATE_FORM},
+    {SITE ROOT "rate = none burst 2\n",
+	"t.ini:8: rate = none burst 2: " RATE_FORM},
+    {SITE ROOT "rate = 0/s\n",
+	"t.ini:8: rate = 0/s: out of range: 1 to 100000\n"},
+    {SITE ROOT "rate = 100001/m\n",
+	"t.ini:8: rate = 100001/m: out of range: 1 to 100000\n"},
+    {SITE ROOT "rate = 5/s burst 0\n",
+	"t.ini:8: rate = 5/s burst 0: out of range: a burst is 1 to "
+	"1000000\n"},
+    {SITE ROOT "rate = 5/s burst 1000001\n",
+	"t.ini:8: rate = 5/s burst 1000001: out of range: a burst is 1 to "
+	"1000000\n"},
+    {SITE ROOT "rate = 1/m burst 1441\n",
+	"t.ini:8: rate = 1/m burst 1441: such a burst takes more than a day "
+	"to come again\n"},
+    {SITE ROOT "rate = 1/s\nrate = 2/s\n",
+	"t.ini:9: rate stands twice in this section, first on line 8\n"},
     {SITE ROOT "upgrade = a b c d e f g h i\n",
 	"t.ini:8: upgrade: i: too many protocols: a location has room for "
 	"8\n"},
@@ -1115,6 +1144,7 @@ expect_defaults(const struct location *location)
 	ck_assert_uint_eq(location->buffer_size, 65536);
 	ck_assert(!location->trailers_pass);
 	ck_assert_uint_eq(location->upgrade_count, 0);
+	ck_assert_uint_eq(location->rules.rate.number, 0);
 	ck_assert_int_eq(location->redirects, REDIRECTS_FLAG);
 	ck_assert_uint_eq(location->rewrite_line, 0);
 	ck_assert_uint_eq(location->rules.rewrite_from, METHOD_NONE);
@@ -1409,6 +1439,7 @@ static const char every_key[] = "[gate]\n"
 				"buffer_size = 128k\n"
 				"trailers = pass\n"
 				"upgrade = websocket, mqtt/5\n"
+				"rate = 90/m burst 30\n"
 				"mode = enforce\n"
 				"override = strip\n"
 				"form_hold = 16m\n"
@@ -1547,9 +1578,42 @@ START_TEST(every_key_of_upstreams_and_locations_lands_in_its_place)
 	ck_assert_uint_eq(location->upgrade_count, 2);
 	ck_assert(slice_eq(location->upgrade[0], SLICE("websocket")));
 	ck_assert(slice_eq(location->upgrade[1], SLICE("mqtt/5")));
+	ck_assert_uint_eq(location->rules.rate.number, 90);
+	ck_assert_uint_eq(location->rules.rate.seconds, 60);
+	ck_assert_uint_eq(location->rules.rate.burst, 30);
+	ck_assert_uint_eq(location->rules.rate_place,
+	    buckets_place(site->rules.name, SLICE("/a/b"), false));
 	ck_assert_ptr_eq(
 	    trie_find(site->rules.locations, SLICE("/a/b/c")), location);
 	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_rate_is_a_number_and_perhaps_a_burst)
+{
+	static const struct {
+		const char *text;
+		uint32_t number, seconds, burst;
+	} rows[] = {
+	    {"none", 0, 0, 0},
+	    {"1/s", 1, 1, 1},
+	    {"100/s burst 200", 100, 1, 200},
+	    {"100/m\tburst   1", 100, 60, 1},
+	    {"100000/s burst 1000000", 100000, 1, 1000000},
+	    {"1/m burst 1440", 1, 60, 1440},
+	    {"100000/m", 100000, 60, 100000},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bucket_rate rate = {0};
+		const char *why =
+		    config_rate_read(slice_of(rows[i].text), &rate);
+
+		ck_assert_msg(why == NULL, "%s: %s", rows[i].text, why);
+		ck_assert_uint_eq(rate.number, rows[i].number);
+		ck_assert_uint_eq(rate.seconds, rows[i].seconds);
+		ck_assert_uint_eq(rate.burst, rows[i].burst);
+	}
 }
 END_TEST
 
@@ -1569,7 +1633,7 @@ START_TEST(every_key_about_bypasses_lands_in_its_place)
 	ck_assert_uint_eq(location->form_hold, 16 << 20);
 	ck_assert_uint_eq(rules->rewrite_from, METHOD_REGISTERED);
 	ck_assert_uint_eq(rules->rewrite_to, METHOD_GET);
-	ck_assert_uint_eq(location->rewrite_line, 74);
+	ck_assert_uint_eq(location->rewrite_line, 75);
 	ck_assert_int_eq(location->redirects, REDIRECTS_PRESERVE);
 	ck_assert(rules->deny_body_on_get);
 	config_unref(config);
@@ -2159,6 +2223,7 @@ text_tests(void)
 	tcase_add_test(tcase, every_key_of_a_site_lands_in_its_place);
 	tcase_add_test(
 	    tcase, every_key_of_upstreams_and_locations_lands_in_its_place);
+	tcase_add_test(tcase, a_rate_is_a_number_and_perhaps_a_burst);
 	tcase_add_test(tcase, every_key_about_bypasses_lands_in_its_place);
 	tcase_add_test(tcase, via_off_keeps_the_pseudonym_for_requests);
 	tcase_add_test(tcase, the_site_takes_its_name_from_the_file);

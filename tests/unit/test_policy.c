@@ -81,6 +81,7 @@ static struct location_rules app_rules[] = {
     {.pattern = SLICE("/lax"), .allow = READ | BIT(DELETE)},
     {.pattern = SLICE("/rewrites"),
 	.allow = READ | BIT(PATCH) | BIT(POST),
+	.rate = {.number = 1},
 	.rewrite_from = METHOD_PATCH,
 	.rewrite_to = METHOD_POST},
     {.pattern = SLICE("/grants"),
@@ -120,6 +121,7 @@ static struct location_rules report_rules[] = {
     {.pattern = SLICE("/read"),
 	.allow = READ | BIT(OPTIONS),
 	.report = true,
+	.rate = {.number = 1},
 	.body_limit = 100,
 	.deny_body_on_get = true},
     {.pattern = SLICE("/dav"), .allow = DAV, .report = true},
@@ -1347,6 +1349,78 @@ START_TEST(it_is_as_it_was_when_the_body_is_refused)
 }
 END_TEST
 
+START_TEST(what_no_location_takes_costs_no_token)
+{
+	static const struct {
+		const char *method, *host, *target;
+		bool costs;
+	} costs[] = {
+	    {"PATCH", "app.example", "/rewrites", true},
+	    {"PATCH", "app.example", "/rewrites/below", true},
+	    {"PUT", "app.example", "/rewrites", true},	 /* 405 */
+	    {"BREW", "app.example", "/rewrites", false}, /* 501 */
+	    {"GET", "app.example", "/nowhere", false},
+	    {"GET", "app.example", "/lax/%2e%2e/rewrites", false}, /* 400 */
+	    {"GET", "other.example", "/rewrites", false},
+	    {"GET", "app.example", "/lax", false},
+	    {"GET", "report.example", "/read", true},
+	    {"POST", "report.example", "/read", true},
+	    {"BREW", "report.example", "/read", false},
+	    {"GET", "report.example", "/dav/%2e%2e/read", false},
+	};
+
+	for (size_t i = 0; i < COUNT(costs); i++) {
+		struct decision decision =
+		    decide(costs[i].method, costs[i].host, costs[i].target);
+
+		ck_assert_msg(policy_costs_token(&decision) == costs[i].costs,
+		    "%s %s", costs[i].method, costs[i].target);
+	}
+}
+END_TEST
+
+START_TEST(past_the_rate_later_questions_are_not_asked)
+{
+	struct decision decision = decide("PUT", "app.example", "/rewrites");
+
+	policy_deny_rate(&decision);
+	ck_assert_int_eq(decision.verdict, VERDICT_ANSWER);
+	ck_assert_int_eq(decision.reason, REASON_RATE_LIMITED);
+	ck_assert_int_eq(decision.status, 429);
+	ck_assert(!decision.has_allow && decision.allow == 0);
+	ck_assert_int_eq(decision.answers[QUESTION_LOCATION], PASSED);
+	ck_assert_int_eq(decision.answers[QUESTION_ALLOWED], NOT_ASKED);
+
+	decision = decide_with("PATCH", "app.example", "/rewrites", NO_FIELDS,
+	    (struct body_plan){BODY_CHUNKED, 0});
+	ck_assert_int_eq(decision.verdict, VERDICT_NEED_BODY);
+	policy_deny_rate(&decision);
+	ck_assert_int_eq(decision.verdict, VERDICT_ANSWER);
+	ck_assert(!decision.scan && !decision.hold && decision.allow == 0);
+	ck_assert_uint_eq(decision.sent, METHOD_PATCH);
+	ck_assert_uint_eq(decision.flags, 0);
+}
+END_TEST
+
+START_TEST(in_report_mode_the_rate_is_noted_before_later_questions)
+{
+	struct decision decision = decide("POST", "report.example", "/read");
+
+	ck_assert_int_eq(decision.would, REASON_METHOD_NOT_ALLOWED);
+	policy_deny_rate(&decision);
+	ck_assert_int_eq(decision.verdict, VERDICT_FORWARD);
+	ck_assert_int_eq(decision.would, REASON_RATE_LIMITED);
+	ck_assert(!policy_passed(&decision));
+
+	decision = decide("GET", "report.example", "/read");
+	policy_deny_rate(&decision);
+	ck_assert_int_eq(decision.verdict, VERDICT_FORWARD);
+	ck_assert_int_eq(decision.would, REASON_RATE_LIMITED);
+	ck_assert_uint_eq(decision.flags, FLAG_BIT(FLAG_WOULD_DENY));
+	ck_assert(policy_passed(&decision));
+}
+END_TEST
+
 START_TEST(a_grant_ends_by_itself)
 {
 	static const struct {
@@ -1700,6 +1774,10 @@ main(void)
 	tcase_add_test(tcase, a_rewritten_method_is_sent_and_flagged);
 	tcase_add_test(tcase, it_is_as_it_was_when_the_body_is_refused);
 	tcase_add_test(tcase, a_grant_ends_by_itself);
+	tcase_add_test(tcase, what_no_location_takes_costs_no_token);
+	tcase_add_test(tcase, past_the_rate_later_questions_are_not_asked);
+	tcase_add_test(
+	    tcase, in_report_mode_the_rate_is_noted_before_later_questions);
 	tcase_add_loop_test(tcase, report_mode_forwards_what_it_would_refuse, 0,
 	    (int)COUNT(reported));
 	tcase_add_test(tcase, report_mode_scans_a_body_while_it_passes);
