@@ -121,6 +121,10 @@ tell_location(struct facts *facts, const struct location *location)
 		ADD(facts, "buffer_size = %" PRIu32, location->buffer_size);
 	if (location->trailers_pass)
 		ADD(facts, "trailers = pass");
+	if (rules->rate.number > 0)
+		ADD(facts, "rate = %" PRIu32 "/%s burst %" PRIu32,
+		    rules->rate.number, rules->rate.seconds == 1 ? "s" : "m",
+		    rules->rate.burst);
 	add_words(facts, "upgrade", location->upgrade, location->upgrade_count);
 	if (rules->rewrite_from != METHOD_NONE)
 		ADD(facts, "rewrite_method = %.*s -> %.*s",

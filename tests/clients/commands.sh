@@ -488,6 +488,7 @@ allow = GET
 [location /api]
 allow = GET POST PATCH
 override = deny
+rate = 5/s burst 9
 grant = DELETE until 2999-01-31 OPS-1
 [location = /new]
 allow = @read
@@ -499,14 +500,15 @@ expect_text "$GATE" check --diff old.ini -c new.ini <<'END'
 - site shop /api: allow DELETE  old.ini:10
 + site shop /api: allow PATCH  new.ini:13
 - site shop /api: body_limit = 1048576  old.ini:10
-+ site shop /api: grant = DELETE until 2999-01-31 OPS-1  new.ini:16
++ site shop /api: grant = DELETE until 2999-01-31 OPS-1  new.ini:17
 + site shop /api: override = deny  new.ini:13
++ site shop /api: rate = 5/s burst 9  new.ini:13
 - site shop /gone: allow GET HEAD PUT  old.ini:13
 - site shop /gone: location  old.ini:13
 - site shop /gone: upstream = app  old.ini:13
-+ site shop = /new: allow GET HEAD  new.ini:17
-+ site shop = /new: location  new.ini:17
-+ site shop = /new: upstream = app  new.ini:17
++ site shop = /new: allow GET HEAD  new.ini:18
++ site shop = /new: location  new.ini:18
++ site shop = /new: upstream = app  new.ini:18
 - upstream app: server = 127.0.0.1:1 weight=2  old.ini:7
 + upstream app: server = 127.0.0.1:1  new.ini:9
 + upstream app: server = 127.0.0.1:2 max=7 backup  new.ini:10
