@@ -23,6 +23,7 @@
 #include "h1_body.h"
 #include "h1_head.h"
 #include "log.h"
+#include "tls.h"
 #include "wire.h"
 
 #define READ_MAX (64u * 1024)	  /* of a read that may bring a head */
@@ -1023,12 +1024,23 @@ end_of_input(struct client_h1 *c)
 }
 
 static void
+fail_handshake(struct client_h1 *c, enum reason why, const char *words)
+{
+	struct addr peer;
+
+	peer_of(c, &peer);
+	tls_tell_client(c->env->loop, &peer, words);
+	shut(c, why, false);
+}
+
+static void
 on_failure(struct client_h1 *c)
 {
 	if (c->state == H1_EXCHANGE || c->state == H1_TUNNEL)
 		break_request(c, REASON_CLIENT_CLOSED);
 	else if (wire_is_opening(&c->wire)) /* its peer has been told why */
-		shut(c, REASON_TLS_HANDSHAKE, false);
+		fail_handshake(
+		    c, REASON_TLS_HANDSHAKE, tls_words(wire_tls(&c->wire)));
 	else
 		shut(c, REASON_CLIENT_CLOSED, true);
 }
@@ -1257,12 +1269,13 @@ on_timer(struct timer *timer)
 
 	switch (c->state) {
 	case H1_HEAD:
+		if (wire_is_opening(&c->wire)) {
+			fail_handshake(c, REASON_TLS_HANDSHAKE_TIMEOUT,
+			    "not over after head_timeout");
+			return;
+		}
 		if (!has_input(c)) {
-			shut(c,
-			    wire_is_opening(&c->wire)
-				? REASON_TLS_HANDSHAKE_TIMEOUT
-				: REASON_CLIENT_HEAD_TIMEOUT,
-			    false);
+			shut(c, REASON_CLIENT_HEAD_TIMEOUT, false);
 			return;
 		}
 		buffer_release(&c->turn->in);

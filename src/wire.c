@@ -444,27 +444,15 @@ wire_is_quiet(struct wire *wire)
 	return wire_read(wire, &byte, 1) == WIRE_AGAIN;
 }
 
-/* len 0: it has gone already. */
-static struct addr
-peer_of(const struct wire *wire)
+static void
+tell_failure(const struct wire *wire)
 {
 	struct addr peer = {.len = sizeof(peer.sa)};
 
 	if (getpeername(wire->fd, (struct sockaddr *)&peer.sa, &peer.len) != 0)
-		peer.len = 0;
-	return peer;
-}
-
-static void
-tell_failure(struct wire *wire, bool is_server)
-{
-	const char *words = tls_words(wire->sheath->tls);
-	struct addr peer = peer_of(wire);
-
-	if (is_server)
-		tls_tell_server(wire->sheath->loop, &peer, words);
-	else
-		tls_tell_client(wire->sheath->loop, &peer, words);
+		peer.len = 0; /* it has gone already */
+	tls_tell_server(
+	    wire->sheath->loop, &peer, tls_words(wire->sheath->tls));
 }
 
 /* More is there, and the socket will not say so. */
@@ -477,7 +465,7 @@ tell_more(struct wire *wire)
 
 /* What a read that ended the stream means. */
 static ssize_t
-judge_end(struct wire *wire, ssize_t n, bool was_opening)
+judge_end(struct wire *wire, ssize_t n)
 {
 	struct sheath *sheath = wire->sheath;
 
@@ -491,8 +479,6 @@ judge_end(struct wire *wire, ssize_t n, bool was_opening)
 	case 0:
 		break;
 	default:
-		if (was_opening)
-			tell_failure(wire, false);
 		return WIRE_FAILED;
 	}
 	if (wire->watch == WIRE_WATCHING && is_broken(wire->fd))
@@ -504,7 +490,6 @@ static ssize_t
 read_sheathed(struct wire *wire, void *to, size_t size)
 {
 	struct sheath *sheath = wire->sheath;
-	bool was_opening = !tls_is_open(sheath->tls);
 	ssize_t n = tls_read(sheath->tls, to, size);
 
 	if (n > 0) {
@@ -517,7 +502,7 @@ read_sheathed(struct wire *wire, void *to, size_t size)
 	}
 	if (n == TLS_WAITS_WRITE || n == TLS_WAITS_READ)
 		return WIRE_AGAIN;
-	return judge_end(wire, n, was_opening);
+	return judge_end(wire, n);
 }
 
 /* 0, or the errno. A new socket has room for all of it. */
@@ -557,7 +542,7 @@ go_on(struct wire *wire)
 	sheath->connecting = false;
 	if (n != 1 && sheath->error == 0) {
 		sheath->error = EPROTO;
-		tell_failure(wire, true);
+		tell_failure(wire);
 	}
 	wire->events->writable(wire);
 }

@@ -553,6 +553,22 @@ START_TEST(both_clocks_go_forward)
 }
 END_TEST
 
+START_TEST(what_anybody_can_cause_is_told_once_a_second)
+{
+	struct pace pace = {.next = 0};
+	unsigned untold = 9;
+
+	ck_assert(pace_allows(&pace, &untold));
+	ck_assert_uint_eq(untold, 0);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(!pace_allows(&pace, &untold));
+	pace.next = loop_now();
+	ck_assert(pace_allows(&pace, &untold));
+	ck_assert_uint_eq(untold, 3);
+	ck_assert(!pace_allows(&pace, &untold));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -585,6 +601,7 @@ main(void)
 	tcase_add_test(tcase, mail_wakes_a_loop_that_waits);
 	tcase_add_test(tcase, mail_never_run_is_freed_with_the_loop);
 	tcase_add_test(tcase, both_clocks_go_forward);
+	tcase_add_test(tcase, what_anybody_can_cause_is_told_once_a_second);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
