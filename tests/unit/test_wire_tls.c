@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fake_certificates.h"
@@ -17,6 +18,20 @@
 #include "wire.h"
 
 #define TURNS 2000
+
+/* The program's own send comes before libc's: no socket takes a byte while it
+ * says so. */
+static bool is_full;
+
+ssize_t
+send(int fd, const void *bytes, size_t size, int flags)
+{
+	if (is_full) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
+}
 
 struct end {
 	struct wire wire; /* first */
@@ -230,6 +245,7 @@ START_TEST(bytes_that_were_left_inside_are_told)
 	ck_assert_uint_eq(pair.server.readable, 2); /* not in the command */
 	for (int t = 0; t < TURNS && pair.server.readable < 3; t++)
 		turn(&pair);
+	ck_assert_uint_eq(pair.server.readable, 3);
 	ck_assert_int_eq(wire_read(&pair.server.wire, &byte, 1), 1);
 	ck_assert_int_eq(byte, 'c');
 	expect_silence(&pair);
@@ -305,22 +321,20 @@ END_TEST
 
 START_TEST(a_farewell_waits_for_the_socket)
 {
-	static char bytes[64 * 1024];
-	struct iovec iov = {bytes, sizeof(bytes)};
 	struct pair pair;
-	size_t out = 0, in = 0;
-	ssize_t n;
+	char byte;
 
 	open_pair(&pair);
-	while ((n = wire_write(&pair.server.wire, &iov, 1)) > 0)
-		out += (size_t)n;
-	ck_assert_int_eq(n, 0);
-	/* raw bytes to the brim: a record of a farewell has no room */
+	is_full = true;
 	wire_shutdown(&pair.server.wire);
-	while ((n = hear(&pair, &pair.client, bytes, sizeof(bytes))) > 0)
-		in += (size_t)n;
-	ck_assert_uint_ge(in, out);
-	ck_assert_int_eq(n, 0);
+	ck_assert_ptr_nonnull(pair.server.wire.write_event);
+	for (int i = 0; i < 10; i++)
+		turn(&pair);
+	ck_assert_int_eq(wire_read(&pair.client.wire, &byte, 1), WIRE_AGAIN);
+	is_full = false;
+	ck_assert_int_eq(hear(&pair, &pair.client, &byte, 1), 0);
+	ck_assert(!wire_is_cut(&pair.client.wire));
+	ck_assert_uint_eq(pair.server.writable, 0); /* nobody asked */
 	close_pair(&pair);
 }
 END_TEST
