@@ -29,6 +29,7 @@ struct tls {
 	bool dry;      /* nothing more, before the socket has more */
 	bool unsent;   /* a record waits inside for the socket */
 	bool more;     /* another record follows at once */
+	bool said;     /* the farewell is out */
 	bool deaf;     /* a write failed; what was said before may still come */
 	char *subject; /* malloced; NULL: not asked for yet */
 	char *words;   /* malloced; NULL: nothing failed */
@@ -396,11 +397,13 @@ tls_farewell(struct tls *tls)
 	if (tls->end == TLS_FAILED || tls->unsent || tls->deaf ||
 	    !tls_is_open(tls))
 		return TLS_FAILED;
-	if ((SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0)
+	/* OpenSSL's own word for it is true before it is out */
+	if (tls->said)
 		return 1;
 	ERR_clear_error();
 	n = SSL_shutdown(tls->ssl);
-	if (n >= 0)
+	tls->said = n >= 0;
+	if (tls->said)
 		return 1;
 	n = SSL_get_error(tls->ssl, n);
 	ERR_clear_error();
