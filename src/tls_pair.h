@@ -32,8 +32,8 @@ struct tls_pair {
 };
 
 /* Errors: a file that can't be read, holds nothing of its kind or is encrypted,
- * a key that is another's or too weak; then NULL. Warnings: outside its time, or
- * with less than two weeks of it left; a key that everybody may read. */
+ * a key that is another's or too weak; then NULL. Warnings: outside its time,
+ * or with less than two weeks of it left; a key that everybody may read. */
 struct tls_pair *tls_pair_read(
     const char *certificate, const char *key, const struct tls_notes *notes);
 void tls_pair_free(struct tls_pair *pair); /* NULL is fine */
