@@ -241,7 +241,8 @@ tell_stopped(const struct crew *crew)
 	    SUM(crew, answered_405), SUM(crew, answered_501),
 	    SUM(crew, answered_other), SUM(crew, upstream_failed),
 	    SUM(crew, client_failed), SUM(crew, tunnels),
-	    SUM(crew, connections_refused), SUM(crew, accept_paused),
+	    SUM(crew, connections_refused),
+	    SUM(crew, accept_paused) + entrances_pauses(crew->setup.entrances),
 	    SUM(crew, reasons[REASON_TLS_HANDSHAKE]) +
 		SUM(crew, reasons[REASON_TLS_HANDSHAKE_TIMEOUT]),
 	    SUM(crew, log_lost));

@@ -34,6 +34,7 @@ TAILQ_HEAD(place_list, place);
 struct entrances {
 	struct loop *loop;
 	unsigned workers, last_id;
+	unsigned long long pauses;
 	struct entrances_owner to;
 	struct place_list places;
 };
@@ -56,6 +57,12 @@ on_accept(void *arg, int fd, const struct addr *peer)
 	struct entrances_owner *to = &place->owner->to;
 
 	to->accept(to->arg, fd, peer, place->is.id);
+}
+
+static void
+on_paused(void *arg)
+{
+	((struct place *)arg)->owner->pauses++;
 }
 
 static bool
@@ -279,7 +286,7 @@ entrances_undo(struct entrances *entrances)
 static void
 begin(struct place *place)
 {
-	struct listener_owner owner = {on_accept, place, NULL};
+	struct listener_owner owner = {on_accept, place, on_paused};
 
 	place->state = OPEN;
 	log_info("listening address=%.*s", SLICE_ARG(place->next->text));
@@ -335,4 +342,10 @@ entrances_list(
 		count++;
 	}
 	return count;
+}
+
+unsigned long long
+entrances_pauses(const struct entrances *entrances)
+{
+	return entrances->pauses;
 }

@@ -49,5 +49,7 @@ unsigned entrances_list(
     struct entrances *entrances, unsigned worker, struct entrance *out);
 /* The house accepts no more connections, but for those that wait already. */
 void entrances_drain(struct entrances *entrances);
+/* How often it had no descriptor for one who came, since the beginning. */
+unsigned long long entrances_pauses(const struct entrances *entrances);
 
 #endif

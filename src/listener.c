@@ -25,6 +25,7 @@ struct listener {
 	struct event event;
 	struct loop *loop;
 	struct timer pause;
+	struct pace told; /* of pauses */
 	int fd;
 	struct listener_owner owner;
 };
@@ -338,6 +339,16 @@ take(struct listener *listener, int most)
 }
 
 static void
+tell_pause(struct listener *listener, int error)
+{
+	unsigned untold;
+
+	if (pace_allows(&listener->told, &untold))
+		log_warn("accepting pauses error=%s untold=%u",
+		    strerrordesc_np(error), untold);
+}
+
+static void
 on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *listener = arg;
@@ -349,8 +360,7 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 	if (i == BATCH || errno == EAGAIN || errno == ECONNABORTED ||
 	    errno == EINTR)
 		return;
-	log_warn(
-	    "accepting pauses for a second error=%s", strerrordesc_np(errno));
+	tell_pause(listener, errno);
 	if (listener->owner.paused != NULL)
 		listener->owner.paused(listener->owner.arg);
 	event_del(&listener->event);
@@ -370,6 +380,15 @@ listener_new(struct loop *loop, int fd, struct listener_owner owner)
 	    on_acceptable, listener);
 	event_add(&listener->event, NULL);
 	return listener;
+}
+
+void
+listener_resume(struct listener *listener)
+{
+	if (listener->pause.queue == NULL)
+		return;
+	loop_timer_stop(listener->loop, &listener->pause);
+	event_add(&listener->event, NULL);
 }
 
 /* What the kernel has taken already is served: a close would reset it. */

@@ -50,10 +50,12 @@ struct listener_owner {
 	void *arg;
 	void (*paused)(void *arg); /* NULL is fine */
 };
-/* Takes fd. Accepting pauses for a second when descriptors run out: that is
- * told in the log, and to the owner. */
+/* Takes fd. Accepting pauses when descriptors run out, for a second at most:
+ * that is told to the owner, and in the log once in a second. */
 struct listener *listener_new(
     struct loop *loop, int fd, struct listener_owner owner);
+/* A descriptor has become free: a pause is over, in the loop's next step. */
+void listener_resume(struct listener *listener);
 /* Takes all that the kernel has accepted already: a close would reset it. */
 void listener_drain(struct listener *listener);
 void listener_free(struct listener *listener); /* closes; NULL is fine */

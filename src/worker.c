@@ -44,9 +44,8 @@ struct worker {
 	struct links links;
 	struct entry_list entries;
 	bool stopped; /* what still comes is cut */
-	/* of refused ones: when to tell next (ms), and since the last line */
-	uint64_t tell_next;
-	unsigned long long untold;
+	bool pauses;  /* one of its listeners may */
+	struct pace refused;
 	pthread_t thread;
 };
 
@@ -128,24 +127,17 @@ refuse(struct worker *worker, int fd, enum reason why)
 	client_h1_refuse(fd, why);
 }
 
-#define TOLD_MS 1000 /* at most one line in this time */
-
 static void
 tell_refused(struct worker *worker, const struct addr *peer, uint32_t max)
 {
 	char ip[ADDR_TEXT_MAX];
-	uint64_t now = loop_now();
+	unsigned untold;
 
-	if (now < worker->tell_next) {
-		worker->untold++;
-		return;
-	}
-	log_info("connection refused client=%.*s reason=%s "
-		 "max_connections_per_client=%u untold=%llu",
-	    (int)addr_ip_text(peer, ip), ip,
-	    reason_word(REASON_TOO_MANY_OF_CLIENT), max, worker->untold);
-	worker->tell_next = now + TOLD_MS;
-	worker->untold = 0;
+	if (pace_allows(&worker->refused, &untold))
+		log_info("connection refused client=%.*s reason=%s "
+			 "max_connections_per_client=%u untold=%u",
+		    (int)addr_ip_text(peer, ip), ip,
+		    reason_word(REASON_TOO_MANY_OF_CLIENT), max, untold);
 }
 
 /* If not, it is counted until guests_leave. A proxy's connections are its
@@ -188,7 +180,22 @@ on_paused(void *arg)
 {
 	struct entry *entry = arg;
 
+	entry->worker->pauses = true;
 	record_add(&entry->worker->record.count.accept_paused);
+}
+
+/* A descriptor is free. */
+static void
+resume(struct worker *worker)
+{
+	struct entry *entry;
+
+	if (!worker->pauses)
+		return;
+	worker->pauses = false;
+	LIST_FOREACH(entry, &worker->entries, link)
+	if (entry->listener != NULL)
+		listener_resume(entry->listener);
 }
 
 static void
@@ -202,6 +209,7 @@ leave(struct door *door, enum reason why)
 		record_add(&worker->record.count.reasons[why]);
 	if (--entry->live == 0 && entry->settled)
 		free_entry(entry);
+	resume(worker);
 }
 
 /* It begins with what TLS or HTTP has, and the client is known. */

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -223,6 +224,26 @@ START_TEST(unix_sockets_are_accepted_here_and_their_files_come_and_go)
 }
 END_TEST
 
+START_TEST(that_there_is_no_descriptor_is_counted)
+{
+	struct asked asked = {.config = {.listen_count = 0}};
+	struct listen_config *door = ask(&asked, path_text("n"));
+	struct rlimit before, none;
+
+	take(&asked, 0, 1, 0);
+	ck_assert_uint_eq(entrances_pauses(entrances), 0);
+	ck_assert(can_connect(&door->addr));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	event_base_loop(loop.base, EVLOOP_ONCE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_uint_eq(accepted, 0);
+	ck_assert_uint_eq(entrances_pauses(entrances), 1);
+}
+END_TEST
+
 START_TEST(a_mode_changes_in_place)
 {
 	struct asked asked = {.config = {.listen_count = 0}}, other;
@@ -335,6 +356,7 @@ main(void)
 	    tcase, what_stays_keeps_its_id_and_what_comes_again_gets_another);
 	tcase_add_test(
 	    tcase, unix_sockets_are_accepted_here_and_their_files_come_and_go);
+	tcase_add_test(tcase, that_there_is_no_descriptor_is_counted);
 	tcase_add_test(tcase, a_mode_changes_in_place);
 	tcase_add_test(tcase, where_one_cannot_be_opened_nothing_changes);
 	tcase_add_test(tcase,

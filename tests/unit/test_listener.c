@@ -23,7 +23,7 @@ struct door_keeper {
 	struct loop loop;
 	struct listener *listener;
 	struct addr addr; /* where it listens */
-	unsigned accepted, turns;
+	unsigned accepted, turns, pauses;
 	int fds[MANY];
 	struct addr peers[MANY];
 };
@@ -38,6 +38,12 @@ on_accept(void *arg, int fd, const struct addr *peer)
 	ck_assert_uint_lt(k->accepted, MANY);
 	k->fds[k->accepted] = fd;
 	k->peers[k->accepted++] = *peer;
+}
+
+static void
+on_paused(void *arg)
+{
+	((struct door_keeper *)arg)->pauses++;
 }
 
 /* Port 0 is any free port. */
@@ -62,7 +68,7 @@ bind_to(const char *text, struct addr *addr)
 static void
 open_door(struct door_keeper *k)
 {
-	struct listener_owner owner = {on_accept, k, NULL};
+	struct listener_owner owner = {on_accept, k, on_paused};
 	int fd;
 
 	memset(k, 0, sizeof(*k));
@@ -195,6 +201,43 @@ START_TEST(without_descriptors_accepting_pauses_and_goes_on)
 	wait_for(&k, 1);
 	ck_assert_uint_ge(loop_now() - began, 1000);
 	ck_assert_uint_lt(k.turns, 20); /* the loop was not busy */
+	ck_assert_uint_eq(k.pauses, 1);
+	close(client);
+	close_door(&k);
+}
+END_TEST
+
+/* Each pause is told to the owner; in the log only the first of a second. */
+START_TEST(a_pause_ends_as_soon_as_a_descriptor_is_free)
+{
+	char path[] = "/tmp/listener.XXXXXX", text[1024] = "";
+	int log = mkstemp(path), before = dup(STDERR_FILENO), client;
+	struct door_keeper k;
+	struct rlimit limit;
+	uint64_t began;
+
+	ck_assert_int_eq(unlink(path), 0);
+	open_door(&k);
+	client = call(&k.addr);
+	dup2(log, STDERR_FILENO);
+	limit = take_descriptors_away();
+	began = loop_now();
+	for (unsigned i = 0; i < TURNS && k.pauses < 5; i++) {
+		event_base_loop(k.loop.base, EVLOOP_ONCE);
+		listener_resume(k.listener);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	wait_for(&k, 1);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	ck_assert_uint_eq(k.pauses, 5);
+	ck_assert_uint_lt(loop_now() - began, 1000);
+	ck_assert_uint_eq(k.loop.armed, 0);
+	ck_assert_int_gt(pread(log, text, sizeof(text) - 1, 0), 0);
+	ck_assert_ptr_nonnull(strstr(text, "accepting pauses"));
+	ck_assert_ptr_null(strstr(strchr(text, '\n') + 1, "accepting pauses"));
+	close(log);
+	listener_resume(k.listener); /* of one that does not pause: nothing */
 	close(client);
 	close_door(&k);
 }
@@ -559,6 +602,7 @@ main(void)
 	tcase_add_test(tcase, all_who_wait_are_let_in);
 	tcase_add_test(tcase, a_closed_listener_lets_nobody_in);
 	tcase_add_test(tcase, without_descriptors_accepting_pauses_and_goes_on);
+	tcase_add_test(tcase, a_pause_ends_as_soon_as_a_descriptor_is_free);
 	tcase_add_test(tcase, a_listener_that_pauses_can_be_closed);
 	tcase_add_test(tcase, a_bound_socket_has_what_it_needs);
 	tcase_add_test(tcase, workers_share_a_port_and_nobody_else_gets_in);
