@@ -1362,7 +1362,7 @@ client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
 }
 
 void
-client_h1_refuse(int fd, enum reason why)
+client_h1_refuse(int fd, enum reason why, bool tls)
 {
 	char dropped[READ_MAX]; /* not written to */
 	char answer[256];
@@ -1373,7 +1373,9 @@ client_h1_refuse(int fd, enum reason why)
 	    "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 	    reason_word(why));
 
-	(void)send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (!tls)
+		(void)send(
+		    fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	/* Unread bytes would turn the close into a reset, which may destroy the
 	 * answer on its way; MSG_TRUNC drops them (tcp(7)). */
 	(void)recv(fd, dropped, sizeof(dropped), MSG_TRUNC | MSG_DONTWAIT);

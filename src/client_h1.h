@@ -44,7 +44,8 @@ void client_h1_env_done(struct client_h1_env *env);
 /* Takes the descriptor and reads at once. door is borrowed until closed. */
 void client_h1_open(struct client_h1_env *env, int fd, const struct addr *peer,
     struct door *door);
-/* Answers 503 with one write and closes: one connection too many. */
-void client_h1_refuse(int fd, enum reason why);
+/* Answers 503 with one write and closes: one connection too many. A client that
+ * speaks TLS, which would not read it, is only closed. */
+void client_h1_refuse(int fd, enum reason why, bool tls);
 
 #endif

@@ -119,12 +119,14 @@ post(struct worker *worker, void (*fn)(struct mail *), struct order order)
 /* ---- connections ---- */
 
 static void
-refuse(struct worker *worker, int fd, enum reason why)
+refuse(struct entry *entry, int fd, enum reason why)
 {
+	struct worker *worker = entry->worker;
+
 	record_add(&worker->record.count.connections_refused);
 	record_add(&worker->record.count.reasons[why]);
 	dealer_leave(worker->setup.dealer, worker->setup.number, false);
-	client_h1_refuse(fd, why);
+	client_h1_refuse(fd, why, entry->door.listen->tls);
 }
 
 static void
@@ -225,7 +227,8 @@ enter(void *arg, int fd, const struct addr *peer, void *door)
 		return;
 	}
 	record_add(&worker->record.count.connections_refused);
-	client_h1_refuse(fd, REASON_TOO_MANY_OF_CLIENT);
+	client_h1_refuse(
+	    fd, REASON_TOO_MANY_OF_CLIENT, entry->door.listen->tls);
 	leave(door, REASON_TOO_MANY_OF_CLIENT);
 }
 
@@ -239,7 +242,7 @@ welcome(struct entry *entry, int fd, const struct addr *peer)
 	record_add(&worker->record.count.connections);
 	if (!dealer_admit(worker->setup.dealer,
 		generation->config->gate.max_connections)) {
-		refuse(worker, fd, REASON_TOO_MANY_CONNECTIONS);
+		refuse(entry, fd, REASON_TOO_MANY_CONNECTIONS);
 		return;
 	}
 	entry->live++;

@@ -1381,12 +1381,25 @@ START_TEST(a_connection_too_many_gets_a_503)
 	ssize_t n;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	client_h1_refuse(fds[0], REASON_TOO_MANY_CONNECTIONS);
+	client_h1_refuse(fds[0], REASON_TOO_MANY_CONNECTIONS, false);
 	n = read(fds[1], got, sizeof(got) - 1);
 	ck_assert_int_gt((int)n, 0);
 	got[n] = '\0';
 	ck_assert_ptr_nonnull(strstr(got, "HTTP/1.1 503 "));
 	ck_assert_ptr_nonnull(strstr(got, "Connection: close\r\n"));
+	ck_assert_int_eq((int)read(fds[1], got, sizeof(got)), 0);
+	close(fds[1]);
+}
+END_TEST
+
+START_TEST(a_connection_too_many_with_tls_is_closed)
+{
+	int fds[2];
+	char got[16];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	ck_assert_int_eq((int)write(fds[1], "\x16\x03\x01", 3), 3);
+	client_h1_refuse(fds[0], REASON_TOO_MANY_CONNECTIONS, true);
 	ck_assert_int_eq((int)read(fds[1], got, sizeof(got)), 0);
 	close(fds[1]);
 }
@@ -1460,6 +1473,7 @@ add_departures(TCase *tcase)
 	tcase_add_test(tcase, other_limits_hold_from_the_next_head_on);
 	tcase_add_test(tcase, the_end_tells_the_owners);
 	tcase_add_test(tcase, a_connection_too_many_gets_a_503);
+	tcase_add_test(tcase, a_connection_too_many_with_tls_is_closed);
 }
 
 static void
