@@ -466,6 +466,24 @@ addr_net_parse(struct slice s, struct addr_net *out)
 	return is_network(out);
 }
 
+void
+addr_net_text(const struct addr_net *net, char *out)
+{
+	bool ipv4 = net->bits >= MAPPED_BITS && is_mapped(net->bytes);
+	unsigned bits = ipv4 ? net->bits - MAPPED_BITS : net->bits;
+	struct addr addr;
+	size_t len;
+
+	if (net->bits == UNIX_BITS) {
+		snprintf(out, ADDR_TEXT_MAX, "unix");
+		return;
+	}
+	addr_from_bytes(net->bytes, 0, &addr);
+	len = addr_ip_text(&addr, out);
+	if (net->bits < IPV6_BITS)
+		snprintf(out + len, ADDR_TEXT_MAX - len, "/%u", bits);
+}
+
 bool
 addr_net_has(const struct addr_net *net, const struct addr *a)
 {

@@ -62,6 +62,8 @@ size_t addr_ip_text(const struct addr *a, char *out);
 size_t addr_text(const struct addr *a, char *out);
 /* false also when a bit past the network's own is set ("10.0.0.1/8"). */
 bool addr_net_parse(struct slice s, struct addr_net *out);
+/* What addr_net_parse reads as that network, in ADDR_TEXT_MAX bytes. */
+void addr_net_text(const struct addr_net *net, char *out);
 /* Mapped peers are in IPv4 networks only, also where the network is ::/0. */
 bool addr_net_has(const struct addr_net *net, const struct addr *a);
 

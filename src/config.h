@@ -59,6 +59,14 @@ struct gate_config {
 	struct slice request_id_header;
 };
 
+/* A file or name of TLS, as written: for who compares. */
+struct tls_word {
+	const struct tls_word *next;
+	const char *key;
+	struct slice text;
+	unsigned line;
+};
+
 struct server_config {
 	struct slice host;  /* as written, for messages and logs: "app:8080" */
 	struct addr *addrs; /* resolved at start, at least one */
@@ -95,6 +103,7 @@ struct upstream_config {
 	struct health_config health;
 	bool tls, tls_verify;
 	struct tls_outlook *outlook; /* one reference; NULL: no TLS */
+	const struct tls_word *tls_words;
 	const char *file;
 	unsigned line;
 };
@@ -162,7 +171,8 @@ struct site {
 	enum tls_version tls_min;
 	struct slice certificate_header; /* for the subject; empty: off */
 	struct tls_site *tls; /* one reference; NULL as for a listener */
-	uint16_t https_port;  /* where redirects go; 0: they name none */
+	const struct tls_word *tls_words;
+	uint16_t https_port; /* where redirects go; 0: they name none */
 };
 
 struct config {

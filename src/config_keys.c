@@ -348,3 +348,42 @@ config_key_set(
 		store(key, base, number);
 	return good;
 }
+
+static uint64_t
+load(const struct config_key *key, const void *base)
+{
+	const char *from = (const char *)base + key->at;
+	uint64_t value = 0;
+	uint32_t narrow;
+	bool truth;
+
+	switch (key->size) {
+	case sizeof(truth):
+		memcpy(&truth, from, sizeof(truth));
+		return truth;
+	case sizeof(narrow):
+		memcpy(&narrow, from, sizeof(narrow));
+		return narrow;
+	default:
+		assert(key->size == sizeof(value));
+		memcpy(&value, from, sizeof(value));
+		return value;
+	}
+}
+
+void
+config_key_print(const struct config_key *key, const void *base, char *out)
+{
+	uint64_t value = load(key, base);
+	struct amount shown = amount(key, value);
+	struct slice rest = slice_of(key->words), word = SLICE_NONE;
+
+	if (key->type == TYPE_WORD || (value == 0 && key->words[0] != '\0')) {
+		for (uint64_t i = 0; i <= value; i++)
+			slice_next(&rest, ' ', &word);
+		snprintf(out, CONFIG_VALUE_MAX, "%.*s", SLICE_ARG(word));
+		return;
+	}
+	snprintf(
+	    out, CONFIG_VALUE_MAX, "%" PRIu64 "%s", shown.number, shown.unit);
+}

@@ -68,5 +68,10 @@ struct slice config_word_nearest(const char *words, struct slice word);
  * wrong with the value and what to write; nothing is changed. */
 bool config_key_set(
     const struct config_key *key, void *base, struct slice value, char *why);
+#define CONFIG_VALUE_MAX 32
+/* The other way: the value as it would be written ("64k", "report"), to out, of
+ * CONFIG_VALUE_MAX bytes. */
+void config_key_print(
+    const struct config_key *key, const void *base, char *out);
 
 #endif

@@ -42,6 +42,25 @@ config_tls_take(struct config_draft *draft, struct tls_setting **list,
 	*list = copy;
 }
 
+/* In the order of their lines. */
+static const struct tls_word *
+keep_words(struct config_draft *draft, const struct tls_setting *list)
+{
+	struct arena *arena = &draft->config->arena;
+	const struct tls_word *first = NULL, **end = &first;
+	struct tls_word *word;
+
+	for (; list != NULL; list = list->next) {
+		word = config_arena(arena, sizeof(*word));
+		*word = (struct tls_word){.key = config_keys[list->key].name,
+		    .text = arena_copy(arena, list->text),
+		    .line = list->line};
+		*end = word;
+		end = &word->next;
+	}
+	return first;
+}
+
 /* The nth with the key, from 0; NULL: there are not so many. */
 static const struct tls_setting *
 find(const struct tls_setting *list, enum config_key_id key, unsigned n)
@@ -305,6 +324,7 @@ judge_site(struct job *job, const struct site_draft *draft)
 	unsigned before = job->draft->notes.error_count, pairs;
 
 	job->file = draft->file;
+	draft->site->tls_words = keep_words(job->draft, draft->tls);
 	pairs = check_pairs(job, draft);
 	if (job->draft->notes.error_count == before)
 		check_listens(job, draft, pairs);
@@ -450,6 +470,7 @@ judge_upstream(struct job *job, const struct upstream_draft *draft)
 {
 	struct upstream_config *upstream = draft->upstream;
 
+	upstream->tls_words = keep_words(job->draft, draft->tls);
 	if (!check_upstream(job, draft))
 		return;
 	make_outlook(job, draft);

@@ -425,6 +425,25 @@ START_TEST(unix_holds_unix_peers_only)
 }
 END_TEST
 
+START_TEST(a_network_is_told_as_it_was_written)
+{
+	static const char *const nets[] = {"unix", "10.0.0.0/8", "0.0.0.0/0",
+	    "192.0.2.1", "192.0.2.0/31", "::/0", "::1", "2001:db8::/32",
+	    "2001:db8::2/127"};
+	char text[ADDR_TEXT_MAX];
+	struct addr_net net;
+
+	for (size_t i = 0; i < COUNT(nets); i++) {
+		ck_assert(addr_net_parse(slice_of(nets[i]), &net));
+		addr_net_text(&net, text);
+		ck_assert_str_eq(text, nets[i]);
+	}
+	ck_assert(addr_net_parse(SLICE("10.0.0.1/32"), &net));
+	addr_net_text(&net, text);
+	ck_assert_str_eq(text, "10.0.0.1");
+}
+END_TEST
+
 START_TEST(what_is_no_network_is_refused)
 {
 	static const char *const refuses[] = {"", "/", "/8", "10.0.0.0/",
@@ -473,6 +492,7 @@ main(void)
 	tcase_add_test(
 	    tcase, a_mapped_peer_is_in_the_ipv4_network_and_not_in_all_of_ipv6);
 	tcase_add_test(tcase, unix_holds_unix_peers_only);
+	tcase_add_test(tcase, a_network_is_told_as_it_was_written);
 	tcase_add_test(tcase, what_is_no_network_is_refused);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
