@@ -8,8 +8,12 @@
 
 #include "config.h"
 
+enum cmd_diff_form { CMD_DIFF_NOTHING, CMD_DIFF_TEXT, CMD_DIFF_JSON };
+
 /* Prints to stdout, by site and location: what is gone as "- ", what is new as
- * "+ ", each with its file:line. True when there was anything to print. */
-bool cmd_diff(const struct config *from, const struct config *to);
+ * "+ ", each with its file:line; or the same as JSON, or nothing. True when
+ * something changes. Where each has one site, they are the same one. */
+bool cmd_diff(const struct config *from, const struct config *to,
+    enum cmd_diff_form form);
 
 #endif

@@ -38,6 +38,7 @@ case $GATE in
 /*) ;;
 *) GATE=$PWD/$GATE ;;
 esac
+root=$PWD
 cd "$folder"
 
 # What a command prints must be standard input, to the letter.
@@ -438,7 +439,7 @@ expect_refusal 1 '^shop\.ini:29: .*BREW' "$GATE" check -c shop.ini
 expect_refusal 2 '-c FILE is missing' "$GATE" check
 expect_refusal 2 'unknown option --loud' "$GATE" check --loud
 expect_text "$GATE" check --help <<'END'
-usage: methodgate check -c FILE [-q] [--diff OLD]
+usage: methodgate check -c FILE [-q] [--diff OLD [--json]]
 
 Reads FILE and the site files it names, looks up the servers' names, and
 prints every error, warning and grant as file:line: message.
@@ -446,12 +447,14 @@ prints every error, warning and grant as file:line: message.
   -c, --config FILE   gate file or site file
   -d, --diff OLD      what changes from the configuration OLD to FILE:
                       lines with - are gone, lines with + are new
-  -q, --quiet         nothing when all is good; warnings are left out
+  -j, --json          the changes as JSON
+  -q, --quiet         nothing when all is good; warnings are left out,
+                      changes are told by the exit status only
   -n, --no-resolve    don't look up names of servers and owners
   -h, --help          this text
 
 Exit status: 0 good (there may be warnings, and changes), 1 bad,
-2 usage.
+2 usage, 3 good with changes (--diff and --quiet together).
 END
 
 # ---- check --diff ----
@@ -499,7 +502,7 @@ expect_text "$GATE" check --diff old.ini -c new.ini <<'END'
 + site shop: listen = 127.0.0.1:8081  new.ini:3
 - site shop /api: allow DELETE  old.ini:10
 + site shop /api: allow PATCH  new.ini:13
-- site shop /api: body_limit = 1048576  old.ini:10
+- site shop /api: body_limit = 1m  old.ini:10
 + site shop /api: grant = DELETE until 2999-01-31 OPS-1  new.ini:17
 + site shop /api: override = deny  new.ini:13
 + site shop /api: rate = 5/s burst 9  new.ini:13
@@ -514,6 +517,182 @@ expect_text "$GATE" check --diff old.ini -c new.ini <<'END'
 + upstream app: server = 127.0.0.1:2 max=7 backup  new.ini:10
 END
 expect 'no changes' "$GATE" check --diff old.ini -c old.ini
+# Of the JSON, those of one key, a line each.
+changes() # key
+{
+	"$GATE" check -j --diff old.ini -c new.ini | python3 -c '
+import json, sys
+for told in json.load(sys.stdin):
+    if told.pop("key") == sys.argv[1]:
+        print(*told.values())' "$1"
+}
+expect '+ gate 3 None' changes workers
+expect_text changes allow <<'END'
+- location shop /api False DELETE old.ini:10
++ location shop /api False PATCH new.ini:13
+- location shop /gone False GET old.ini:13
+- location shop /gone False HEAD old.ini:13
+- location shop /gone False PUT old.ini:13
++ location shop /new True GET new.ini:18
++ location shop /new True HEAD new.ini:18
+END
+expect_text changes location <<'END'
+- location shop /gone False None old.ini:13
++ location shop /new True None new.ini:18
+END
+expect '[]' "$GATE" check -j --diff old.ini -c old.ini
+
+# quiet: by the exit status alone
+expect '' "$GATE" check -q --diff old.ini -c old.ini
+expect 3 sh -c "'$GATE' check -q --diff old.ini -c new.ini; echo \$?"
+expect_refusal 2 '--json needs --diff OLD' "$GATE" check -c new.ini --json
+
+# A copy is the same site, whatever its file is called.
+sed '/^name/d' old.ini >shop.ini
+sed 's/1m/2m/' shop.ini >shop.ini.new
+expect_text "$GATE" check --diff shop.ini -c shop.ini.new <<'END'
+- site shop.ini.new /api: body_limit = 1m  shop.ini:9
++ site shop.ini.new /api: body_limit = 2m  shop.ini.new:9
+END
+expect_text "$GATE" check --diff shop.ini -c old.ini <<'END'
++ site shop: name = shop  old.ini:1
+END
+
+# Whatever key is changed, it is told, but for those that name what is read or
+# matched: sites and path.
+cat >every.ini <<'END'
+[gate]
+access_log = off
+access_log_format = combined
+access_log_select = refused
+access_log_query = names
+log_level = warn
+workers = 3
+max_connections = 77
+max_connections_per_client = 7
+head_limit = 31k
+head_fields = 99
+target_limit = 7k
+head_timeout = 90s
+idle_timeout = 2h
+body_timeout = 31s
+write_timeout = 31s
+min_rate = 2k
+drain_timeout = 0
+tunnel_drain = 6s
+resolve = 1d
+ping = /-/ping
+trusted_proxies = 10.0.0.0/8 ::1 unix
+request_id_header = X-Id
+[site]
+name = all
+listen = unix:/run/every mode=0600 proxy
+listen = 127.0.0.1:443 tls
+host = every.example
+upstream = app
+mode = report
+head = explicit
+methods = PURGE
+path_case = exact
+path_params = rest_route
+forwarded = off
+certificate = a.pem
+key = a.key
+tls_min = 1.3
+client_ca = ca.pem
+client_certificate = optional
+client_certificate_header = X-Subject
+redirect_https = 308
+via = off
+error_cache = max-age=60
+error_format = json
+flag_header = X-Flags
+[upstream app]
+server = app:1 weight=2 max=3 backup send-proxy
+server = app:2 send-proxy-v2
+connect_timeout = 50ms
+response_timeout = 61s
+body_timeout = 61s
+response_head_limit = 63k
+evhttp_body_limit = 2m
+tunnel_timeout = 2h
+idle_max = 63
+idle_timeout = 5s
+tls = on
+tls_name = app.example
+tls_ca = ca.pem
+tls_verify = off
+tls_certificate = b.pem
+tls_key = b.key
+balance = leastconn
+retries = 2
+health = /healthz
+health_interval = 6s
+health_rise = 3
+health_fall = 4
+[location /]
+allow = PATCH POST
+grant = DELETE until 2999-12-31
+override = flag
+form_hold = 63k
+rewrite_method = PATCH -> POST
+redirects = pass
+body_on_get = deny
+options = answer
+body_limit = 3g
+buffer_size = 4k
+trailers = pass
+upgrade = websocket
+rate = 600/m
+[upstream plain]
+server = app:4
+transport = evhttp
+[location /plain]
+allow = GET
+upstream = plain
+END
+cat >least.ini <<'END'
+[site]
+listen = 127.0.0.1:80
+upstream = other
+[upstream other]
+server = app:3
+[location /]
+allow = GET
+END
+"$GATE" check -n --diff least.ini -c every.ini >told ||
+	fail 'a configuration with every key is refused'
+awk 'NR == FNR && $2 == "=" { lacking[$1]++ }
+    NR == FNR { next }
+    /^\+/ { sub(/^[^:]*: /, ""); lacking[$1]-- }
+    END { for (key in lacking) if (lacking[key] > 0) print key }' \
+	every.ini told >lacking
+[ ! -s lacking ] || fail "changes that are not told: $(cat lacking)"
+sed -n 's/^KEY([A-Z]*, [A-Z_]*, *"\([a-z_]*\)".*/\1/p' \
+	"$root/src/config_keys.def" >keys
+[ "$(wc -l <keys)" -eq "$(grep -c '^KEY' "$root/src/config_keys.def")" ] ||
+	fail 'keys that this test does not see'
+sort -u -o keys keys
+sed -n 's/ = .*//p' every.ini | sort -u | comm -13 - keys >lacking
+[ "$(tr '\n' ' ' <lacking)" = 'path sites ' ] ||
+	fail "keys without a test: $(cat lacking)"
+while read -r line; do
+	grep -qxF "$line" told || fail "not told: $line"
+done <<'END'
++ gate: workers = 3 (takes a restart)
++ gate: head_timeout = 90s
++ gate: trusted_proxies = 10.0.0.0/8
++ site all: name = all  every.ini:24
++ site all: listen = unix:/run/every mode=0600 proxy  every.ini:24
++ site all: head = explicit  every.ini:24
++ site all: key = a.key  every.ini:37
++ site all /: rate = 600/m burst 600  every.ini:70
++ site all /: body_limit = 3g  every.ini:70
++ upstream app: connect_timeout = 50ms  every.ini:47
++ upstream app: health = /healthz  every.ini:47
++ upstream app: tls_name = app.example  every.ini:59
+END
+checks=$((checks + 1))
 echo 'allow = BREW' >>old.ini
 expect_refusal 1 '^old\.ini:15: .*BREW' "$GATE" check -d old.ini -c new.ini
 expect_refusal 1 '^old\.ini:15: .*BREW' "$GATE" check -d new.ini -c old.ini
