@@ -235,14 +235,15 @@ tell_stopped(const struct crew *crew)
 	log_info("stopped connections=%llu requests=%llu forwarded=%llu "
 		 "answered_405=%llu answered_501=%llu answered_other=%llu "
 		 "upstream_failed=%llu client_failed=%llu tunnels=%llu "
-		 "refused=%llu accept_paused=%llu tls_failed=%llu "
-		 "log_lost=%llu",
+		 "refused=%llu accept_paused=%llu rate_limited=%llu "
+		 "tls_failed=%llu log_lost=%llu",
 	    SUM(crew, connections), SUM(crew, requests), SUM(crew, forwarded),
 	    SUM(crew, answered_405), SUM(crew, answered_501),
 	    SUM(crew, answered_other), SUM(crew, upstream_failed),
 	    SUM(crew, client_failed), SUM(crew, tunnels),
 	    SUM(crew, connections_refused),
 	    SUM(crew, accept_paused) + entrances_pauses(crew->setup.entrances),
+	    SUM(crew, reasons[REASON_RATE_LIMITED]),
 	    SUM(crew, reasons[REASON_TLS_HANDSHAKE]) +
 		SUM(crew, reasons[REASON_TLS_HANDSHAKE_TIMEOUT]),
 	    SUM(crew, log_lost));

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # Clients that mean no good, and what the log and the counters say of them: one
-# that never ends its head, 1,000 idle connections of one address, and so many
-# that no descriptor is left. Honest clients are served meanwhile.
+# that never ends its head, 1,000 idle connections of one address, 1,000 requests
+# of one client within a moment, and so many connections that no descriptor is
+# left. Honest clients are served meanwhile.
 . "$(dirname "$0")/../lib.sh"
 
 # Says what was seen.
@@ -33,6 +34,9 @@ upstream = app
 server = 127.0.0.1:$app
 [location /]
 allow = GET
+[location /rate]
+allow = GET
+rate = 1/m burst 20
 END
 serve gate "$GATE" run -c "$folder/gate.ini"
 gate=$server
@@ -104,12 +108,37 @@ grep -q 'connection refused client=127.0.0.3 reason=too_many_connections_of_clie
 	"$folder/gate.log" || fail 'the log does not tell of the crowd'
 lines=$(grep -c 'connection refused client' "$folder/gate.log")
 [ "$lines" -le 20 ] || fail "$lines lines for one crowd"
+ok "1000 connections of one address: 50 kept, 950 answered 503, $lines lines"
+
+# A thousand requests of one client: as many as its rate gives are served.
+cat >"$folder/rush.py" <<'END'
+import collections, http.client, sys
+def ask(source, count):
+    peer = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), 20,
+                                      (source, 0))
+    found = collections.Counter()
+    for _ in range(count):
+        peer.request("GET", "/rate")
+        answer = peer.getresponse()
+        answer.read()
+        found[answer.status] += 1
+        assert answer.status == 200 or 1 <= int(answer.headers["retry-after"]) <= 60
+    return found
+print(*sorted(ask("127.0.0.4", 1000).items()))
+assert ask("127.0.0.5", 20) == {200: 20}
+END
+python3 "$folder/rush.py" "$port" >"$folder/rush" ||
+	fail 'an honest client was not served beside one that asks too often'
+[ "$(cat "$folder/rush")" = '(200, 20) (429, 980)' ] ||
+	fail "1000 requests: $(cat "$folder/rush")"
 kill "$gate"
 wait "$gate" || fail 'the gate did not stop cleanly'
-# the slow one, too
-grep -Eq 'stopped connections=.* client_failed=1 .* refused=950 accept_paused=0 ' \
+# all three: the slow one, the crowd, the rush
+[ "$(grep -c '"rate_limited"' "$folder/access")" -eq 980 ] ||
+	fail 'the access log does not tell of the requests past the rate'
+grep -Eq 'stopped connections=.* client_failed=1 .* refused=950 accept_paused=0 rate_limited=980 ' \
 	"$folder/gate.log" || fail "$(tail -n 1 "$folder/gate.log")"
-ok "1000 connections of one address: 50 kept, 950 answered 503, $lines lines"
+ok '1000 requests of one client at burst 20: 20 served, 980 answered 429; counted'
 
 # No descriptor left: the limit is lowered behind the gate's back.
 sed -e "s/:$port/:$tight/" -e '/max_connections_per_client/d' \
