@@ -50,7 +50,7 @@ void h1_body_skip(struct h1_body *body, uint64_t n);
 uint64_t h1_body_left(const struct h1_body *body);
 /* What is left of BODY_LENGTH is worth moving without looking at it: it is, or
  * was, more than H1_BODY_LONG bytes. */
-#define H1_BODY_LONG (128u * 1024)
+#define H1_BODY_LONG (64u * 1024)
 bool h1_body_long(const struct h1_body *body);
 /* True when closing here leaves a complete message (BODY_CLOSE, BODY_TUNNEL, or
  * ended). */
