@@ -306,8 +306,10 @@ read_site(struct job *job, const struct site_draft *draft, unsigned count)
 static void
 check_listens(struct job *job, const struct site_draft *draft, unsigned pairs)
 {
-	if (pairs > 0 && !has_listener(draft->site, true))
-		suspect(job, find(draft->tls, KEY_CERTIFICATE, 0)->line,
+	const struct tls_setting *first = find(draft->tls, KEY_CERTIFICATE, 0);
+
+	if (pairs > 0 && first != NULL && !has_listener(draft->site, true))
+		suspect(job, first->line,
 		    "certificate is not used: no listener of this site has "
 		    "tls, such as 'listen = *:443 tls'");
 	for (unsigned i = 0; i < draft->listen_count && pairs == 0; i++)
